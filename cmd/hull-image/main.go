@@ -1,0 +1,31 @@
+// Command hull-image moves images between archives, registries and the store. hull starts it; see pkg/transfer for what
+// they say to each other.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/transfer"
+	"hull.dev/hull/pkg/transfer/registry"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	if layers.Reexec() {
+		return 0
+	}
+	// A Ctrl-C goes to the whole foreground group; hull decides what it means and closes the request.
+	signal.Ignore(unix.SIGINT, unix.SIGHUP)
+	if err := transfer.Serve(context.Background(), registry.Handle); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"hull.dev/hull/cmd/hull/internal/container"
+	"hull.dev/hull/cmd/hull/internal/image"
+	"hull.dev/hull/libpod"
+	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/rootless"
+)
+
+// engine opens the engine inside the user's namespaces, which it enters if need be: it may execute the program anew.
+func (d deps) engine(ctx context.Context) (*libpod.Engine, error) {
+	if err := rootless.Enter(ctx, warn); err != nil {
+		return nil, err
+	}
+	return d.reader(ctx)
+}
+
+// reader opens the engine where the process is. It can read the state, and change nothing that needs the namespaces.
+func (d deps) reader(context.Context) (*libpod.Engine, error) {
+	g := d.globals
+	c, err := g.settings()
+	if err != nil {
+		return nil, err
+	}
+	argv, err := d.self()
+	if err != nil {
+		return nil, err
+	}
+	o := libpod.Options{
+		Layers: layers.Options{
+			Root: g.root, RunRoot: g.runRoot, Driver: g.storageDriver, DriverOptions: g.storageOpts, ImageStore: g.imageStore,
+		},
+		TmpDir: c.Engine.TmpDir, VolumePath: c.Engine.VolumePath, Events: c.Engine.EventsLogger, Monitor: g.conmon, Config: c, Warn: warn, Self: argv,
+	}
+	for _, flag := range g.runtimeFlags {
+		o.RuntimeFlags = append(o.RuntimeFlags, "--"+strings.TrimPrefix(flag, "--"))
+	}
+	return libpod.Open(o)
+}
+
+func warn(text string) { slog.Warn(text) }
+
+func (d deps) container() container.Deps {
+	return container.Deps{Streams: d.streams, Engine: d.engine, Reader: d.reader}
+}
+
+func (d deps) image() image.Deps {
+	return image.Deps{Streams: d.streams, Engine: func(ctx context.Context) (image.Engine, error) {
+		e, err := d.engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return e.Images, nil
+	}}
+}

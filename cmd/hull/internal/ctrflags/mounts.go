@@ -1,0 +1,211 @@
+package ctrflags
+
+import (
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/pflag"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/config"
+	"hull.dev/hull/pkg/errs"
+)
+
+// mountFlags are the root file system and what is mounted in it.
+type mountFlags struct {
+	volumes, mounts, tmpfs, volumesFrom, devices []string
+	readOnly, readOnlyTmpfs                      bool
+	shmSize                                      string
+}
+
+func (g *mountFlags) add(fs *pflag.FlagSet) {
+	fs.StringArrayVarP(&g.volumes, "volume", "v", nil, "Bind mount a volume into the container ([SOURCE:]CONTAINER[:OPTIONS])")
+	fs.StringArrayVar(&g.mounts, "mount", nil, "Attach a filesystem mount to the container (type=bind,source=...,destination=...)")
+	fs.StringArrayVar(&g.tmpfs, "tmpfs", nil, "Mount a temporary filesystem (tmpfs) into a container")
+	fs.StringArrayVar(&g.volumesFrom, "volumes-from", nil, "Mount volumes from the specified container(s)")
+	fs.StringArrayVar(&g.devices, "device", nil, "Add a host device to the container (HOST[:CONTAINER][:rwm])")
+	fs.BoolVar(&g.readOnly, "read-only", false, "Make containers root filesystem read-only")
+	fs.BoolVar(&g.readOnlyTmpfs, "read-only-tmpfs", true, "When running containers in read-only mode mount a read-write tmpfs on /dev, /dev/shm, /run, /tmp and /var/tmp")
+	fs.StringVar(&g.shmSize, "shm-size", "65536k", "Size of /dev/shm (format: <number>[<unit: b, k, m, g>])")
+}
+
+func (g *mountFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.Config) error {
+	for _, text := range append(slices.Clone(c.Containers.Volumes.Values), g.volumes...) {
+		m, err := Volume(text)
+		if err != nil {
+			return err
+		}
+		o.Mounts = append(o.Mounts, m)
+	}
+	for _, text := range append(slices.Clone(c.Containers.Mounts.Values), g.mounts...) {
+		m, err := Mount(text)
+		if err != nil {
+			return err
+		}
+		o.Mounts = append(o.Mounts, m)
+	}
+	for _, text := range g.tmpfs {
+		m, err := Tmpfs(text)
+		if err != nil {
+			return err
+		}
+		o.Mounts = append(o.Mounts, m)
+	}
+	o.VolumesFrom, o.Devices = g.volumesFrom, append(slices.Clone(c.Containers.Devices.Values), g.devices...)
+	o.ReadOnly, o.ReadOnlyTmpfs = g.readOnly || c.Containers.ReadOnly, g.readOnlyTmpfs
+	size := g.shmSize
+	if !fs.Changed("shm-size") && c.Containers.ShmSize != "" {
+		size = c.Containers.ShmSize
+	}
+	n, err := units.RAMInBytes(size)
+	if err != nil || n < 0 {
+		return errs.Invalid("--shm-size %q is not a size: write a number with b, k, m or g", size)
+	}
+	o.ShmSize = n
+	return nil
+}
+
+// volumeOptions are the words behind the second colon of -v.
+var volumeOptions = []string{
+	"rw", "ro", "z", "Z", "U", "O", "copy", "nocopy", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "idmap", "bind", "rbind",
+	"private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable",
+}
+
+// Volume reads [SOURCE:]CONTAINER[:OPTIONS]; a source that begins with / or . is a folder of the host, else a name.
+func Volume(text string) (m define.Mount, err error) {
+	parts := strings.Split(text, ":")
+	var options string
+	switch len(parts) {
+	case 1:
+		m.Dest = parts[0]
+	case 2:
+		m.Source, m.Dest = parts[0], parts[1]
+	case 3:
+		m.Source, m.Dest, options = parts[0], parts[1], parts[2]
+	default:
+		return m, errs.Invalid("volume %q is not [SOURCE:]CONTAINER[:OPTIONS]", text)
+	}
+	if len(parts) > 1 && m.Source == "" {
+		return m, errs.Invalid("volume %q: the source before the colon is empty", text)
+	}
+	if !filepath.IsAbs(m.Dest) {
+		return m, errs.Invalid("volume %q: %q is not an absolute path in the container", text, m.Dest)
+	}
+	m.Type = "volume"
+	if strings.HasPrefix(m.Source, "/") || strings.HasPrefix(m.Source, ".") {
+		m.Type = "bind"
+		if m.Source, err = filepath.Abs(m.Source); err != nil {
+			return m, err
+		}
+	}
+	if options == "" {
+		return m, nil
+	}
+	for option := range strings.SplitSeq(options, ",") {
+		if err := addOption(&m, option, text); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+func addOption(m *define.Mount, option, text string) error {
+	switch {
+	case option == "O" || option == "idmap" || option == "U":
+		return errs.NotBuilt("volume option " + option)
+	case strings.HasPrefix(option, "upperdir=") || strings.HasPrefix(option, "workdir="):
+		return errs.NotBuilt("overlay volumes")
+	case !slices.Contains(volumeOptions, option):
+		return errs.Invalid("volume %q: there is no option %q%s", text, option, errs.DidYouMean(option, volumeOptions))
+	}
+	m.Options = append(m.Options, option)
+	return nil
+}
+
+var mountKeys = []string{
+	"type", "source", "src", "destination", "dest", "dst", "target", "ro", "readonly", "rw", "bind-propagation", "bind-nonrecursive",
+	"tmpfs-size", "tmpfs-mode", "tmpcopyup", "notmpcopyup", "nocopy", "copy", "exec", "noexec", "suid", "nosuid", "dev", "nodev",
+	"relabel", "U", "chown", "idmap", "consistency", "volume-opt",
+}
+
+// Mount reads KEY=VALUE,... of --mount.
+func Mount(text string) (m define.Mount, err error) {
+	m.Type = "volume"
+	for field := range strings.SplitSeq(text, ",") {
+		key, value, has := strings.Cut(field, "=")
+		if err := setMount(&m, key, value, has, text); err != nil {
+			return m, err
+		}
+	}
+	switch {
+	case m.Dest == "":
+		return m, errs.Invalid("--mount %q: destination is missing", text)
+	case m.Type == "bind" && m.Source == "":
+		return m, errs.Invalid("--mount %q: a bind mount needs source=", text)
+	case m.Type == "bind":
+		m.Source, err = filepath.Abs(m.Source)
+	case m.Type == "image" || m.Type == "ramfs" || m.Type == "glob" || m.Type == "artifact":
+		return m, errs.NotBuilt("--mount type=" + m.Type)
+	case !slices.Contains([]string{"volume", "tmpfs", "devpts"}, m.Type):
+		return m, errs.Invalid("--mount type=%s%s: bind, volume, tmpfs and devpts are there", m.Type, errs.DidYouMean(m.Type, []string{"bind", "volume", "tmpfs", "devpts"}))
+	}
+	return m, err
+}
+
+func setMount(m *define.Mount, key, value string, has bool, text string) error {
+	switch key {
+	case "type":
+		m.Type = value
+	case "source", "src":
+		m.Source = value
+	case "destination", "dest", "dst", "target":
+		if !filepath.IsAbs(value) {
+			return errs.Invalid("--mount %q: %q is not an absolute path in the container", text, value)
+		}
+		m.Dest = value
+	case "ro", "readonly", "rw":
+		readOnly := key != "rw"
+		if has {
+			yes, err := strconv.ParseBool(value)
+			if err != nil {
+				return errs.Invalid("--mount %q: %s is true or false, not %q", text, key, value)
+			}
+			readOnly = readOnly == yes
+		}
+		m.Options = append(m.Options, map[bool]string{true: "ro", false: "rw"}[readOnly])
+	case "bind-propagation":
+		m.Options = append(m.Options, value)
+	case "bind-nonrecursive":
+		m.Options = append(m.Options, "bind")
+	case "tmpfs-size":
+		m.Options = append(m.Options, "size="+value)
+	case "tmpfs-mode":
+		m.Options = append(m.Options, "mode="+value)
+	case "tmpcopyup", "notmpcopyup", "nocopy", "copy", "exec", "noexec", "suid", "nosuid", "dev", "nodev":
+		m.Options = append(m.Options, key)
+	case "consistency": // docker's for macOS; podman ignores it too
+	case "relabel":
+		m.Options = append(m.Options, map[string]string{"shared": "z", "private": "Z"}[value])
+	case "U", "chown", "idmap", "volume-opt":
+		return errs.NotBuilt("--mount option " + key)
+	default:
+		return errs.Invalid("--mount %q: there is no option %q%s", text, key, errs.DidYouMean(key, mountKeys))
+	}
+	return nil
+}
+
+// Tmpfs reads PATH[:OPTIONS].
+func Tmpfs(text string) (m define.Mount, err error) {
+	dest, options, ok := strings.Cut(text, ":")
+	if !filepath.IsAbs(dest) {
+		return m, errs.Invalid("--tmpfs %q: %q is not an absolute path", text, dest)
+	}
+	m = define.Mount{Type: "tmpfs", Dest: dest}
+	if ok {
+		m.Options = strings.Split(options, ",")
+	}
+	return m, nil
+}

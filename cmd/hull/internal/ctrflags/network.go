@@ -1,0 +1,71 @@
+package ctrflags
+
+import (
+	"net"
+
+	"github.com/spf13/pflag"
+
+	"hull.dev/hull/libpod/containers"
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/config"
+	"hull.dev/hull/pkg/errs"
+)
+
+// networkFlags are the container's network and what it knows of others.
+type networkFlags struct {
+	network, addHost, dns, dnsSearch, dnsOption, publish, expose []string
+	publishAll, noHosts, noHostname                              bool
+	hostsFile                                                    string
+}
+
+func (g *networkFlags) add(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&g.network, "network", nil, `Connect a container to a network ("none"|"host"|"container:NAME"|"ns:PATH"|"private"|"slirp4netns"|"pasta")`)
+	fs.StringArrayVar(&g.network, "net", nil, "Alias of --network")
+	_ = fs.MarkHidden("net")
+	fs.StringSliceVar(&g.addHost, "add-host", nil, "Add a custom host-to-IP mapping (host:ip)")
+	fs.StringSliceVar(&g.dns, "dns", nil, "Set custom DNS servers")
+	fs.StringSliceVar(&g.dnsSearch, "dns-search", nil, "Set custom DNS search domains")
+	fs.StringSliceVar(&g.dnsOption, "dns-option", nil, "Set custom DNS options")
+	fs.StringSliceVarP(&g.publish, "publish", "p", nil, "Publish a container's port, or a range of ports, to the host")
+	fs.BoolVarP(&g.publishAll, "publish-all", "P", false, "Publish all exposed ports to random ports on the host interface")
+	fs.StringSliceVar(&g.expose, "expose", nil, "Expose a port or a range of ports")
+	fs.BoolVar(&g.noHosts, "no-hosts", false, "Do not create /etc/hosts within the container, instead use the version from the image")
+	fs.BoolVar(&g.noHostname, "no-hostname", false, "Do not create /etc/hostname within the container, instead use the version from the image")
+}
+
+func (g *networkFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *config.Config) error {
+	o.Network, o.Publish, o.PublishAll, o.Expose = g.network, g.publish, g.publishAll, g.expose
+	if len(o.Network) == 0 && c.Containers.Netns != "" && c.Containers.Netns != "private" {
+		o.Network = []string{c.Containers.Netns}
+	}
+	o.NoHosts, o.NoHostname = g.noHosts || c.Containers.NoHosts, g.noHostname
+	if g.noHosts && len(g.addHost) > 0 {
+		return errs.Invalid("--no-hosts and --add-host cannot be set together")
+	}
+	for _, text := range g.addHost {
+		if err := containers.CheckAddHost(text); err != nil {
+			return err
+		}
+	}
+	o.AddHosts = g.addHost
+	servers := g.dns
+	if len(servers) == 0 {
+		servers = c.Containers.DNSServers.Values
+	}
+	for _, server := range servers {
+		if net.ParseIP(server) == nil && (server != "none" || len(servers) > 1) {
+			return errs.Invalid("--dns %q is not an address", server)
+		}
+	}
+	if len(servers) > 0 {
+		o.DNS = &servers
+	}
+	o.DNSSearch, o.DNSOptions = g.dnsSearch, g.dnsOption
+	if len(o.DNSSearch) == 0 {
+		o.DNSSearch = c.Containers.DNSSearches.Values
+	}
+	if len(o.DNSOptions) == 0 {
+		o.DNSOptions = c.Containers.DNSOptions.Values
+	}
+	return nil
+}

@@ -1,0 +1,11 @@
+// Hull runs OCI containers for an unprivileged user, without a daemon. All of the program is app.Main.
+package main
+
+import (
+	"os"
+
+	"hull.dev/hull/cmd/hull/internal/app"
+	"hull.dev/hull/cmd/hull/internal/streams"
+)
+
+func main() { os.Exit(app.Main(os.Args[1:], streams.System())) }

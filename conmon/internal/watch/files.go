@@ -1,0 +1,96 @@
+package watch
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/conmon/protocol"
+)
+
+// takeLock takes Dir/monitor.lock. Who asks whether a monitor is alive holds it for an instant (protocol.Alive), so it is
+// waited for; another monitor would hold it for long.
+func (m *monitor) takeLock() error {
+	fd, err := unix.Open(protocol.LockFile, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: m.req.Dir + "/" + protocol.LockFile, Err: err}
+	}
+	for range 100 {
+		if err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			m.lock = fd
+			return nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("flock", err)
+		}
+		_, _ = unix.Poll(nil, 1)
+	}
+	return errors.New("another monitor is at work in " + m.req.Dir)
+}
+
+// save writes the status file. An error leaves the old one: there is nobody to tell, and the container comes first.
+func (m *monitor) save() {
+	if m.lock < 0 {
+		return // Dir is not ours
+	}
+	_ = replaceFile(protocol.StatusFile, m.status.Encode())
+}
+
+// replaceFile writes path whole or not at all; not synced, since a reboot ends what it tells of.
+func replaceFile(path string, data []byte) error {
+	temporary := path + ".new"
+	_ = unix.Unlink(temporary)
+	fd, err := unix.Open(temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return &os.PathError{Op: "create", Path: temporary, Err: err}
+	}
+	n, err := unix.Write(fd, data)
+	_ = unix.Close(fd)
+	if err == nil && n < len(data) {
+		err = unix.ENOSPC
+	}
+	if err == nil {
+		err = unix.Rename(temporary, path)
+	}
+	if err != nil {
+		_ = unix.Unlink(temporary)
+		return &os.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
+}
+
+func pidText(pid int) []byte { return strconv.AppendInt(nil, int64(pid), 10) }
+
+// readPID reads the runtime's --pid-file.
+func readPID() (int, error) {
+	data, err := os.ReadFile(protocol.PIDFileName)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, errors.New("the runtime ended well and wrote no pid file")
+	}
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || pid <= 0 {
+		return 0, errors.New("the runtime's pid file has no pid: " + strconv.Quote(string(data)))
+	}
+	return pid, nil
+}
+
+// startTime is field 22 of /proc/PID/stat (proc(5)), or 0. The name in field 2 may hold anything but ends at the last
+// parenthesis.
+func startTime(pid int) int64 {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	if len(fields) < 20 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(fields[19], 10, 64)
+	return n
+}

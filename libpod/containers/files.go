@@ -1,0 +1,225 @@
+package containers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/ocispec"
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/safepath"
+)
+
+// writeFiles writes what the container sees in /etc and /run besides its image, and returns where each comes.
+func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) {
+	files := map[string]string{}
+	put := func(inside, content string, mode os.FileMode) error {
+		name := strings.TrimPrefix(strings.ReplaceAll(inside, "/", "-"), "-")
+		path := filepath.Join(s.dir(c.id()), name)
+		if err := os.WriteFile(path, []byte(content), mode); err != nil { //nolint:forbidigo // volatile, read by the container alone
+			return err
+		}
+		files[inside] = path
+		return os.Chmod(path, mode) // whatever the umask took
+	}
+	o := &c.Config.Options
+	if err := put("/run/.containerenv", s.containerEnv(&c.Config), 0o644); err != nil {
+		return nil, err
+	}
+	if !o.NoHostname {
+		if err := put("/etc/hostname", c.Config.Hostname+"\n", 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if !o.NoHosts && o.HostsFile == "" || len(o.AddHosts) > 0 {
+		if err := put("/etc/hosts", hosts(&c.Config, c.run.IPs), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if c.Config.Network != "none" && (o.DNS == nil || !slices.Contains(*o.DNS, "none")) {
+		content, err := resolvConf(o, c.run.DNS)
+		if err != nil {
+			return nil, err
+		}
+		if err := put("/etc/resolv.conf", content, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if o.TZ != "" {
+		if err := s.writeTimezone(o.TZ, root, put); err != nil {
+			return nil, err
+		}
+	}
+	return files, s.writeUser(c, root, put)
+}
+
+func (s *Service) containerEnv(c *define.ContainerConfig) string {
+	rootless := 1
+	if s.Root {
+		rootless = 0
+	}
+	return fmt.Sprintf("engine=\"hull\"\nname=%q\nid=%q\nimage=%q\nimageid=%q\nrootless=%d\n", c.Name, c.ID, c.ImageName, c.ImageID, rootless)
+}
+
+// hosts is /etc/hosts: --add-host first, so that it wins, then the host's own with --network=host, then ourselves.
+func hosts(c *define.ContainerConfig, ips []string) string {
+	var b strings.Builder
+	for _, h := range c.Options.AddHosts {
+		name, ip, _ := strings.Cut(h, ":")
+		if ip == "host-gateway" {
+			ip = "10.0.2.2"
+		}
+		for n := range strings.SplitSeq(name, ";") {
+			fmt.Fprintf(&b, "%s\t%s\n", ip, n)
+		}
+	}
+	b.WriteString("127.0.0.1\tlocalhost localhost.localdomain localhost4 localhost4.localdomain4\n::1\tlocalhost localhost.localdomain localhost6 localhost6.localdomain6\n")
+	self := "127.0.1.1"
+	if len(ips) > 0 {
+		self = ips[0]
+	}
+	if c.Network == "host" {
+		if data, err := os.ReadFile("/etc/hosts"); err == nil {
+			b.Write(data)
+		}
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%s\t%s %s\n", self, c.Hostname, c.Name)
+	return b.String()
+}
+
+// CheckAddHost checks NAME:IP or NAME:host-gateway.
+func CheckAddHost(text string) error {
+	name, ip, ok := strings.Cut(text, ":")
+	if !ok || name == "" || (ip != "host-gateway" && net.ParseIP(strings.Trim(ip, "[]")) == nil) {
+		return errs.Invalid("--add-host %q is not NAME:ADDRESS", text)
+	}
+	return nil
+}
+
+// resolvConf is the host's /etc/resolv.conf with what the flags put in place of its parts. Servers on the host's own
+// loopback cannot be reached from another network namespace, so the uplink's stand for them.
+func resolvConf(o *define.CreateOptions, uplink []string) (string, error) {
+	host, err := os.ReadFile("/etc/resolv.conf")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	var servers, search, options []string
+	for line := range strings.Lines(string(host)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		switch fields[0] {
+		case "nameserver":
+			if ip := net.ParseIP(fields[1]); uplink == nil || (ip != nil && !ip.IsLoopback()) {
+				servers = append(servers, fields[1])
+			}
+		case "search", "domain":
+			search = fields[1:]
+		case "options":
+			options = fields[1:]
+		}
+	}
+	servers = append(slices.Clone(uplink), servers...)
+	if o.DNS != nil {
+		servers = *o.DNS
+	}
+	if len(o.DNSSearch) > 0 {
+		search = slices.DeleteFunc(slices.Clone(o.DNSSearch), func(d string) bool { return d == "." })
+	}
+	if len(o.DNSOptions) > 0 {
+		options = o.DNSOptions
+	}
+	var b strings.Builder
+	if len(search) > 0 {
+		fmt.Fprintf(&b, "search %s\n", strings.Join(search, " "))
+	}
+	for _, server := range servers {
+		fmt.Fprintf(&b, "nameserver %s\n", server)
+	}
+	if len(options) > 0 {
+		fmt.Fprintf(&b, "options %s\n", strings.Join(options, " "))
+	}
+	return b.String(), nil
+}
+
+type putter func(inside, content string, mode os.FileMode) error
+
+func (s *Service) writeTimezone(zone, root string, put putter) error {
+	path := "/etc/localtime"
+	if zone != "local" {
+		path = filepath.Join("/usr/share/zoneinfo", filepath.Clean("/"+zone))
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return errs.Invalid("timezone %q: %v", zone, err)
+	}
+	if _, err := safepath.Stat(root, "/etc"); err != nil {
+		return nil // an image without /etc has no use for it
+	}
+	return put("/etc/localtime", string(data), 0o644)
+}
+
+// writeUser adds the container's user to its /etc/passwd and /etc/group where the image has none of the number
+// (podman-run(1) --passwd).
+func (s *Service) writeUser(c *locked, root string, put putter) error {
+	name, _, _ := strings.Cut(c.Config.User, ":")
+	uid, err := strconv.Atoi(name)
+	if err != nil || !c.Config.Options.Passwd || uid == 0 {
+		return nil
+	}
+	who, err := ocispec.LookupUser(root, c.Config.User)
+	if err != nil {
+		return err
+	}
+	passwd, err := safepath.ReadFile(root, "/etc/passwd", 16<<20)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if !hasID(passwd, uid) {
+		entry := fmt.Sprintf("%d:*:%d:%d:container user:%s:/bin/sh", uid, uid, who.Gid, c.Config.Workdir)
+		if c.Config.Options.PasswdEntry != "" {
+			entry = c.Config.Options.PasswdEntry
+		}
+		if err := put("/etc/passwd", appended(passwd, entry), 0o644); err != nil {
+			return err
+		}
+	}
+	group, err := safepath.ReadFile(root, "/etc/group", 16<<20)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if c.Config.IDMap == nil || !c.Config.IDMap.Keep || hasID(group, who.Gid) {
+		return nil
+	}
+	entry := fmt.Sprintf("%d:x:%d:%d", who.Gid, who.Gid, uid)
+	if c.Config.Options.GroupEntry != "" {
+		entry = c.Config.Options.GroupEntry
+	}
+	return put("/etc/group", appended(group, entry), 0o644)
+}
+
+func appended(file []byte, line string) string {
+	if len(file) > 0 && !bytes.HasSuffix(file, []byte("\n")) {
+		file = append(file, '\n')
+	}
+	return string(file) + line + "\n"
+}
+
+// hasID reports whether a line of a passwd(5) or group(5) file has this number in its third field.
+func hasID(file []byte, id int) bool {
+	for line := range bytes.Lines(file) {
+		if fields := bytes.Split(line, []byte(":")); len(fields) > 2 && string(bytes.TrimSpace(fields[2])) == strconv.Itoa(id) {
+			return true
+		}
+	}
+	return false
+}

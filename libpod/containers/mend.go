@@ -1,0 +1,276 @@
+package containers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/conmon/protocol"
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/pkg/cleanup"
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/lockfile"
+	"hull.dev/hull/pkg/netns"
+)
+
+// mend brings a container whose lock we hold into a state that its row tells truly: it undoes a create, finishes a
+// removal (and returns errGone), and cleans up after a run that has ended or never came to be.
+func (s *Service) mend(ctx context.Context, c *locked) error {
+	switch c.Intent {
+	case state.IntentCreate, state.IntentRemove, state.IntentRemoveVolumes:
+		if err := s.remove(ctx, c, c.Intent == state.IntentRemoveVolumes); err != nil {
+			return explain("finish the removal of", &c.Config, err)
+		}
+		return errGone
+	}
+	if c.run == nil {
+		return nil
+	}
+	exit, ended := s.ended(c)
+	if !ended {
+		return s.mendExecs(ctx, c)
+	}
+	if err := s.release(ctx, c, exit); err != nil {
+		return explain("clean up after", &c.Config, err)
+	}
+	if c.Config.Options.Remove {
+		if err := s.remove(ctx, c, true); err != nil {
+			return explain("remove", &c.Config, err)
+		}
+		return errGone
+	}
+	return nil
+}
+
+// ended reports whether a run is over, and how it ended; nil where there was never a process.
+func (s *Service) ended(c *locked) (*define.Exit, bool) {
+	m, err := protocol.ReadStatus(s.dir(c.id()))
+	if err != nil {
+		// No status yet: we hold the lock, so whoever was starting it is dead, unless the monitor is just coming up.
+		alive, _ := protocol.Alive(s.dir(c.id()))
+		return nil, !alive
+	}
+	alive, _ := protocol.Alive(s.dir(c.id()))
+	switch m.State {
+	case protocol.StateExited:
+		exit := exitOf(m)
+		return &exit, true
+	case protocol.StateRunning, protocol.StateCreated:
+		if c.run.Intent == state.IntentCleanup || !alive && !processLives(int(m.PID), uint64(m.PIDStart)) {
+			exit := lostExit()
+			return &exit, true
+		}
+	default:
+		if !alive {
+			exit := lostExit()
+			return &exit, true
+		}
+	}
+	return nil, false
+}
+
+// release gives back what a run held and writes down how it ended. Each step is content with what is gone already.
+func (s *Service) release(ctx context.Context, c *locked, exit *define.Exit) error {
+	c.run.Intent = state.IntentCleanup
+	if err := s.State.PutRun(ctx, c.run); err != nil {
+		return err
+	}
+	failpoint.Hit("cleanup/intended")
+	if exit != nil {
+		c.Exit = *exit
+		if err := s.State.SetExit(ctx, c.id(), *exit); err != nil {
+			return err
+		}
+	}
+	failpoint.Hit("cleanup/exit")
+	runtime, err := s.runtime(&c.Config)
+	if err != nil {
+		return err
+	}
+	// The runtime's delete is a process of its own: our steps go beside it.
+	deleted := make(chan error, 1)
+	go func() { deleted <- runtime.Delete(ctx, c.id()) }()
+	err = s.releaseOurs(ctx, c)
+	if err := errors.Join(err, <-deleted); err != nil {
+		return err
+	}
+	failpoint.Hit("cleanup/released")
+	if err := s.removeDir(c.id()); err != nil {
+		return err
+	}
+	failpoint.Hit("cleanup/folder")
+	if err := s.State.RemoveRun(ctx, c.id()); err != nil {
+		return err
+	}
+	c.run = nil
+	if exit != nil {
+		s.event(&c.Config, "died", &exit.Code)
+	}
+	s.event(&c.Config, "cleanup", nil)
+	return nil
+}
+
+// releaseOurs ends the uplink and takes the mounts away.
+func (s *Service) releaseOurs(ctx context.Context, c *locked) error {
+	for _, p := range c.run.Helpers {
+		if processLives(p.PID, p.Start) {
+			if err := unix.Kill(p.PID, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("end the uplink: %w", err)
+			}
+		}
+	}
+	if c.run.NetNS != "" {
+		if err := netns.Remove(c.run.NetNS); err != nil {
+			return err
+		}
+	}
+	failpoint.Hit("cleanup/network")
+	if c.Config.Options.Rootfs {
+		return nil
+	}
+	return s.Layers.UnmountAll(ctx, c.id())
+}
+
+// removeDir takes the runtime directory of a container away, with the memory file system in it.
+func (s *Service) removeDir(id string) error {
+	dir := s.dir(id)
+	err := unix.Unmount(dir+"/shm", unix.MNT_DETACH)
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount %q: %w", dir+"/shm", err)
+	}
+	return os.RemoveAll(dir)
+}
+
+// mendUnfinished looks after the rows that a dead process left with an intent. Rows whose lock is held are left to who
+// holds it. It costs one look at an index.
+func (s *Service) mendUnfinished(ctx context.Context) error {
+	rows, err := s.State.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := s.mendOne(ctx, row.Config.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) mendOne(ctx context.Context, id string) error {
+	l, err := s.locks().TryLock(id)
+	if errors.Is(err, lockfile.ErrBusy) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer l.Unlock()
+	c, err := s.reread(ctx, id, l)
+	if isNotFound(err) {
+		l.Remove()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.mend(ctx, c); err != nil && !errors.Is(err, errGone) {
+		return err
+	}
+	return nil
+}
+
+// Cleanup releases what an ended run of a container held; the monitor calls it through "hull container cleanup". A
+// container that runs is an error of class Conflict.
+func (s *Service) Cleanup(ctx context.Context, ref string, remove bool) error {
+	row, err := s.State.Lookup(ctx, ref)
+	if err != nil {
+		return err
+	}
+	l, err := s.lock(ctx, row.Config.ID)
+	if err != nil {
+		return err
+	}
+	defer l.lock.Unlock()
+	err = s.mend(ctx, l)
+	switch {
+	case errors.Is(err, errGone):
+		return nil
+	case err != nil:
+		return err
+	case l.run != nil:
+		return errs.Conflict("container %q runs: there is nothing to clean up", l.Config.Name)
+	case remove:
+		return s.remove(ctx, l, true)
+	}
+	return nil
+}
+
+// Done is called by who was attached to a container to its end: it cleans up in the monitor's stead, which saves a
+// process, and removes what was run with --rm.
+func (r *Running) Done(ctx context.Context) error {
+	undo, cancel := cleanup.Context(ctx)
+	defer cancel()
+	err := r.service.Cleanup(undo, r.ID, false)
+	if isNotFound(err) {
+		err = nil
+	}
+	if r.session != nil {
+		err = errors.Join(err, r.session.Cleaned())
+	}
+	return err
+}
+
+// waitEnd waits until the container's run is over, by its process and then by the monitor's word.
+func (s *Service) waitEnd(ctx context.Context, id string) error {
+	for {
+		m, err := protocol.ReadStatus(s.dir(id))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		alive, _ := protocol.Alive(s.dir(id))
+		if m.State == protocol.StateExited || !alive && !processLives(int(m.PID), uint64(m.PIDStart)) {
+			return nil
+		}
+		if err := waitProcess(ctx, int(m.PID), uint64(m.PIDStart)); err != nil {
+			return err
+		}
+	}
+}
+
+// waitProcess returns when a process has ended, at the latest after 20 ms where it has no pidfd any more: the monitor
+// is then about to write its status.
+func waitProcess(ctx context.Context, pid int, start uint64) error {
+	const tick = 20 * time.Millisecond
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil || !processLives(pid, start) {
+		if err == nil {
+			_ = unix.Close(fd)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(time.Millisecond):
+			return nil
+		}
+	}
+	defer unix.Close(fd)
+	for ctx.Err() == nil {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(tick.Milliseconds()))
+		if n > 0 {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("poll", err)
+		}
+	}
+	return context.Cause(ctx)
+}

@@ -1,0 +1,312 @@
+package containers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/ocispec"
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/signals"
+)
+
+// nameForm is what podman takes for a name of a container or volume.
+var nameForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+// CheckName refuses what no container can be called.
+func CheckName(name string) error {
+	if !nameForm.MatchString(name) {
+		return errs.WithHint(errs.Invalid("%q is no name for a container", name),
+			"begin with a letter or digit, go on with letters, digits, '_', '.' and '-'")
+	}
+	return nil
+}
+
+// plan turns options and image into a config and checks all that can be checked without touching the disk.
+func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, error) {
+	if o.Name != "" {
+		if err := CheckName(o.Name); err != nil {
+			return nil, err
+		}
+	}
+	c := &define.ContainerConfig{ID: newID(), Name: o.Name, Created: time.Now(), Labels: map[string]string{}}
+	image := define.Image{}
+	if o.Rootfs {
+		if st, err := os.Stat(o.Image); err != nil || !st.IsDir() {
+			return nil, errs.Invalid("--rootfs %q is not a folder", o.Image)
+		}
+		abs, err := filepath.Abs(o.Image)
+		if err != nil {
+			return nil, err
+		}
+		o.Image = abs
+	} else {
+		found, name, err := s.Images.Resolve(ctx, o.Image, o.Pull)
+		if err != nil {
+			return nil, err
+		}
+		image = found
+		c.ImageID, c.ImageName, c.ImageDigest = found.ID, name, found.Digest
+	}
+	c.Options = o
+	p := &plan{config: c}
+	for _, step := range []func(context.Context, *plan, *define.ImageConfig) error{
+		s.planProcess, s.planStop, s.planVolumes, s.planNamespaces, s.planUser, s.planNetwork, s.planSecurity, s.planLog,
+	} {
+		if err := step(ctx, p, &image.Config); err != nil {
+			return nil, err
+		}
+	}
+	for key, value := range image.Labels {
+		if _, ok := o.Labels[key]; !ok {
+			c.Labels[key] = value
+		}
+	}
+	for key, value := range o.Labels {
+		c.Labels[key] = value
+	}
+	return p, nil
+}
+
+func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageConfig) error {
+	c, o := p.config, &p.config.Options
+	c.Entrypoint, c.CommandOnly = image.Entrypoint, image.Cmd
+	if o.Entrypoint != nil {
+		c.Entrypoint, c.CommandOnly = *o.Entrypoint, nil
+	}
+	if len(o.Command) > 0 {
+		c.CommandOnly = o.Command
+	}
+	c.Command = append(slices.Clone(c.Entrypoint), c.CommandOnly...)
+	if len(c.Command) == 0 {
+		return errs.WithHint(errs.Invalid("no command specified on command line or as CMD or ENTRYPOINT in this image"),
+			"give a command behind the image: hull run %s COMMAND", o.Image)
+	}
+	c.Env = s.environment(o, image.Env)
+	c.Workdir = "/"
+	for _, dir := range []string{image.WorkingDir, o.Workdir} {
+		if dir != "" {
+			c.Workdir = dir
+		}
+	}
+	if !path.IsAbs(c.Workdir) {
+		return errs.Invalid("the working directory %q is not an absolute path", c.Workdir)
+	}
+	c.User = image.User
+	if o.User != "" {
+		c.User = o.User
+	}
+	c.Hostname = o.Hostname
+	if c.Hostname == "" && o.UTS == "host" {
+		name, err := os.Hostname()
+		if err != nil {
+			return err
+		}
+		c.Hostname = name
+	}
+	if c.Hostname == "" {
+		c.Hostname = short(c.ID)
+	}
+	if o.Init {
+		if _, err := s.initPath(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// environment is, later over earlier: the default PATH, the configuration, the image, the user; less what is unset.
+func (s *Service) environment(o *define.CreateOptions, image []string) []string {
+	var env []string
+	set := func(list []string) {
+		for _, e := range list {
+			key, _, _ := strings.Cut(e, "=")
+			env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, key+"=") })
+			env = append(env, e)
+		}
+	}
+	if !o.UnsetEnvAll {
+		set([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
+		set(s.Config.Containers.Env.Values)
+		set([]string{"container=podman"}) // systemd-detect-virt(1) and scripts know this name, and none of ours
+		if o.HTTPProxy {
+			for _, key := range []string{"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"} {
+				if value, ok := os.LookupEnv(key); ok {
+					set([]string{key + "=" + value})
+				}
+			}
+		}
+		set(image)
+	}
+	for _, key := range o.UnsetEnv {
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, key+"=") })
+	}
+	set(o.Env)
+	return env
+}
+
+func (s *Service) planStop(_ context.Context, p *plan, image *define.ImageConfig) error {
+	c, o := p.config, &p.config.Options
+	name := image.StopSignal
+	if o.StopSignal != "" {
+		name = o.StopSignal
+	}
+	c.StopSignal = 15
+	if name != "" {
+		sig, err := signals.Parse(name)
+		if err != nil {
+			return err
+		}
+		c.StopSignal = int(sig)
+	}
+	switch o.Restart {
+	case "", "no", "always", "on-failure", "unless-stopped":
+	default:
+		return errs.Invalid("restart policy %q%s: no, always, on-failure[:MAX] and unless-stopped are there", o.Restart,
+			errs.DidYouMean(o.Restart, []string{"always", "on-failure", "unless-stopped"}))
+	}
+	if o.Remove && o.Restart != "" && o.Restart != "no" && o.Restart != "on-failure" {
+		return errs.Invalid(`the --rm option conflicts with --restart, when the restartPolicy is not "" and "no"`)
+	}
+	return nil
+}
+
+// planVolumes resolves -v and the image's own volumes; an anonymous one gets a random name.
+func (s *Service) planVolumes(ctx context.Context, p *plan, image *define.ImageConfig) error {
+	c, o := p.config, &p.config.Options
+	if err := s.volumesFrom(ctx, p); err != nil {
+		return err
+	}
+	taken := map[string]bool{}
+	for i, m := range o.Mounts {
+		dest := path.Clean(m.Dest)
+		if !path.IsAbs(dest) {
+			return errs.Invalid("mount destination %q is not an absolute path", m.Dest)
+		}
+		if taken[dest] {
+			return errs.Invalid("%s: duplicate mount destination", dest)
+		}
+		taken[dest] = true
+		if m.Type == "bind" {
+			abs, err := filepath.Abs(m.Source)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(abs); err != nil {
+				return errs.WithHint(fmt.Errorf("mount %q: %w", m.Source, err), "make the folder first, or use a named volume: -v NAME:%s", dest)
+			}
+			o.Mounts[i].Source = abs
+		}
+		if m.Type != "volume" {
+			continue
+		}
+		v := define.NamedVolume{Name: m.Source, Dest: dest, Options: m.Options}
+		if v.Name == "" {
+			v.Name, v.Anonymous = newID(), true
+		} else if !nameForm.MatchString(v.Name) {
+			return errs.WithHint(errs.Invalid("%q is no name for a volume", v.Name), "a folder of the host begins with / or .")
+		}
+		c.Volumes = append(c.Volumes, v)
+	}
+	for _, dest := range image.Volumes {
+		dest = path.Clean(dest)
+		switch {
+		case taken[dest] || o.ImageVolume == "ignore":
+		case o.ImageVolume == "tmpfs":
+			o.Mounts = append(o.Mounts, define.Mount{Type: "tmpfs", Dest: dest})
+		default:
+			c.Volumes = append(c.Volumes, define.NamedVolume{Name: newID(), Dest: dest, Anonymous: true})
+		}
+	}
+	return nil
+}
+
+// volumesFrom takes over the mounts of other containers (--volumes-from NAME[:ro]).
+func (s *Service) volumesFrom(ctx context.Context, p *plan) error {
+	o := &p.config.Options
+	for _, text := range o.VolumesFrom {
+		ref, options, _ := strings.Cut(text, ":")
+		row, err := s.State.Lookup(ctx, ref)
+		if err != nil {
+			return err
+		}
+		p.dependsOn = append(p.dependsOn, row.Config.ID)
+		var extra []string
+		if options != "" {
+			extra = strings.Split(options, ",")
+		}
+		add := func(m define.Mount) {
+			if !slices.ContainsFunc(o.Mounts, func(own define.Mount) bool { return path.Clean(own.Dest) == path.Clean(m.Dest) }) {
+				m.Options = append(slices.Clone(m.Options), extra...)
+				o.Mounts = append(o.Mounts, m)
+			}
+		}
+		for _, m := range row.Config.Options.Mounts {
+			if m.Type == "bind" {
+				add(m)
+			}
+		}
+		for _, v := range row.Config.Volumes {
+			add(define.Mount{Type: "volume", Source: v.Name, Dest: v.Dest, Options: v.Options})
+		}
+	}
+	return nil
+}
+
+func (s *Service) planSecurity(_ context.Context, p *plan, _ *define.ImageConfig) error {
+	o := &p.config.Options
+	if _, err := ocispec.Capabilities(s.Config.Containers.DefaultCapabilities.Values, o.CapAdd, o.CapDrop); err != nil {
+		return err
+	}
+	opts, err := ocispec.ParseSecurityOpts(o.SecurityOpts)
+	if err != nil {
+		return err
+	}
+	if err := ocispec.CheckSeccomp(opts.Seccomp); err != nil {
+		return err
+	}
+	for _, text := range o.Devices {
+		d, err := ocispec.ParseDevice(text)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(d.Host); err != nil {
+			return errs.Invalid("device %q: %v", d.Host, err)
+		}
+	}
+	for _, text := range o.Ulimits {
+		if text == "host" {
+			continue
+		}
+		if _, err := ocispec.ParseUlimit(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logDrivers are the drivers that the monitor has.
+var logDrivers = []string{"k8s-file", "json-file", "journald", "passthrough", "none"}
+
+func (s *Service) planLog(_ context.Context, p *plan, _ *define.ImageConfig) error {
+	o := &p.config.Options
+	if o.LogDriver == "" {
+		o.LogDriver = s.Config.Containers.LogDriver
+	}
+	if !slices.Contains(logDrivers, o.LogDriver) {
+		return errs.Invalid("there is no log driver %q%s: %s are there", o.LogDriver, errs.DidYouMean(o.LogDriver, logDrivers), strings.Join(logDrivers, ", "))
+	}
+	for key := range o.LogOptions {
+		if known := []string{"max-size", "path", "tag", "label"}; !slices.Contains(known, key) {
+			return errs.Invalid("there is no log option %q%s: %s are there", key, errs.DidYouMean(key, known), strings.Join(known, ", "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,20 @@
+package containers
+
+import (
+	"path/filepath"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/ociruntime"
+)
+
+// runtime is the OCI runtime of a container, with its state in a folder of this engine's: two graph roots never see
+// each other's.
+func (s *Service) runtime(c *define.ContainerConfig) (ociruntime.Runtime, error) {
+	path, err := s.Config.FindRuntime(c.Options.Runtime)
+	if err != nil {
+		return ociruntime.Runtime{}, err
+	}
+	r := ociruntime.Runtime{Path: path}
+	r.Args = append([]string{"--root", filepath.Join(s.Dirs.Volatile, r.Name())}, s.RuntimeFlags...)
+	return r, nil
+}

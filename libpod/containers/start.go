@@ -1,0 +1,326 @@
+package containers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/conmon/protocol"
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/monitor"
+	"hull.dev/hull/libpod/internal/ocispec"
+	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/pkg/atomicfile"
+	"hull.dev/hull/pkg/cleanup"
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/failpoint"
+)
+
+// StartOptions is how a container is started.
+type StartOptions struct {
+	Attach  *Streams // nil: detached
+	InitAll bool     // only make it, as "hull init" does
+}
+
+// Running is a container that was started; with streams it is attached.
+type Running struct {
+	ID      string
+	Config  define.ContainerConfig
+	service *Service
+	session *monitor.Session
+}
+
+// Start starts a container and returns when its process runs.
+func (s *Service) Start(ctx context.Context, ref string, o StartOptions) (r *Running, err error) {
+	err = s.withLocked(ctx, ref, func(c *locked) error {
+		r, err = s.start(ctx, c, o)
+		return err
+	})
+	return r, err
+}
+
+// Run creates a container and starts it under one lock. When the start fails the container stays, as podman has it, but
+// for one that removes itself.
+func (s *Service) Run(ctx context.Context, o define.CreateOptions, start StartOptions) (*Running, error) {
+	c, err := s.create(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer c.lock.Unlock()
+	r, err := s.start(ctx, c, start)
+	if err == nil {
+		return r, nil
+	}
+	if !o.Remove {
+		return nil, errs.WithHint(err, "container %s is kept: hull start %s tries again, hull rm %s removes it", c.Config.Name, c.Config.Name, c.Config.Name)
+	}
+	undo, cancel := cleanup.Context(ctx)
+	defer cancel()
+	return nil, errors.Join(err, s.remove(undo, c, false))
+}
+
+// start starts a container that this process holds the lock of.
+func (s *Service) start(ctx context.Context, c *locked, o StartOptions) (*Running, error) {
+	if c.run != nil {
+		return s.startInitialized(ctx, c, o)
+	}
+	if err := s.startDependencies(ctx, c); err != nil {
+		return nil, err
+	}
+	run := &state.Run{ID: c.id(), Intent: state.IntentStart, Started: time.Now(), Initialized: o.InitAll}
+	if err := s.State.PutRun(ctx, run); err != nil {
+		return nil, err
+	}
+	c.run = run
+	failpoint.Hit("start/intended")
+	session, err := s.launch(ctx, c, o)
+	if err != nil {
+		undo, cancel := cleanup.Context(ctx)
+		defer cancel()
+		return nil, errors.Join(err, s.release(undo, c, &define.Exit{Code: errs.Exit(err), At: time.Now(), Error: err.Error()}))
+	}
+	failpoint.Hit("start/launched")
+	run.Intent = ""
+	if err := errors.Join(s.State.SetStarted(ctx, c.id(), run.Started), s.State.PutRun(ctx, run)); err != nil {
+		return nil, err
+	}
+	status := "start"
+	if o.InitAll {
+		status = "init"
+	}
+	s.event(&c.Config, status, nil)
+	return &Running{ID: c.id(), Config: c.Config, service: s, session: session}, nil
+}
+
+// startInitialized starts the process of a container that init made; one that runs already is left alone.
+func (s *Service) startInitialized(ctx context.Context, c *locked, o StartOptions) (*Running, error) {
+	r := &Running{ID: c.id(), Config: c.Config, service: s}
+	if o.InitAll {
+		return nil, errs.Conflict("container %q has already been initialized or runs", c.Config.Name)
+	}
+	if o.Attach != nil {
+		session, err := monitor.Attach(ctx, s.dir(c.id()), o.Attach.hello(&c.Config))
+		if err != nil {
+			return nil, explain("attach to", &c.Config, err)
+		}
+		r.session = session
+	}
+	if !c.run.Initialized {
+		return r, nil
+	}
+	failpoint.Hit("start/initialized")
+	runtime, err := s.runtime(&c.Config)
+	if err != nil {
+		return nil, err
+	}
+	if err := runtime.Start(ctx, c.id()); err != nil {
+		return nil, explain("start", &c.Config, err)
+	}
+	c.run.Initialized, c.run.Intent = false, ""
+	if err := errors.Join(s.State.SetStarted(ctx, c.id(), time.Now()), s.State.PutRun(ctx, c.run)); err != nil {
+		return nil, err
+	}
+	s.event(&c.Config, "start", nil)
+	return r, nil
+}
+
+// startDependencies starts the containers whose namespaces this one shares.
+func (s *Service) startDependencies(ctx context.Context, c *locked) error {
+	on, err := s.State.DependsOn(ctx, c.id())
+	if err != nil {
+		return err
+	}
+	for _, id := range on {
+		other, err := s.Lookup(ctx, id)
+		if err != nil {
+			return err
+		}
+		if other.PID != 0 {
+			continue
+		}
+		if _, err := s.Start(ctx, id, StartOptions{}); err != nil {
+			return fmt.Errorf("start container %q, which %q depends on: %w", other.Config.Name, c.Config.Name, err)
+		}
+	}
+	return nil
+}
+
+// launch mounts, writes the bundle and starts the monitor.
+func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monitor.Session, error) {
+	dir := s.dir(c.id())
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	root, err := s.mountRoot(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	failpoint.Hit("start/mounted")
+	if err := s.openNetwork(ctx, c, c.run); err != nil {
+		return nil, err
+	}
+	failpoint.Hit("start/network")
+	if err := s.writeBundle(ctx, c, root); err != nil {
+		return nil, err
+	}
+	failpoint.Hit("start/bundle")
+	request, err := s.request(c, o)
+	if err != nil {
+		return nil, err
+	}
+	files, err := o.Attach.files(c.Config.Options.PreserveFDs, c.Config.Options.LogDriver)
+	if err != nil {
+		return nil, err
+	}
+	return s.Monitor.Start(ctx, request, files)
+}
+
+// mountRoot mounts the layer and makes what has to be there before the runtime looks.
+func (s *Service) mountRoot(ctx context.Context, c *locked) (string, error) {
+	o := &c.Config.Options
+	if o.Rootfs {
+		c.run.Mount = o.Image
+		return o.Image, nil
+	}
+	path, err := s.Layers.Mount(ctx, c.id())
+	if err != nil {
+		return "", err
+	}
+	c.run.Mount = path
+	if len(c.Config.Volumes) == 0 {
+		return path, nil
+	}
+	return path, s.fillVolumes(c, path)
+}
+
+// writeBundle writes the files that are mounted inside and the spec.
+func (s *Service) writeBundle(ctx context.Context, c *locked, root string) error {
+	dir := s.dir(c.id())
+	joined, err := s.joined(ctx, &c.Config)
+	if err != nil {
+		return err
+	}
+	shm := s.shmOf(&c.Config)
+	if shm == dir+"/shm" {
+		if err := mountShm(shm, c.Config.Options.ShmSize); err != nil {
+			return err
+		}
+	}
+	files, err := s.writeFiles(c, root)
+	if err != nil {
+		return err
+	}
+	in := ocispec.Input{
+		Config: &c.Config, Rootfs: root, Dir: dir, Volumes: map[string]string{}, Joined: joined, NetNS: c.run.NetNS,
+		Shm: shm, Files: files, Rootless: !s.Root,
+		Capabilities: s.Config.Containers.DefaultCapabilities.Values, Seccomp: s.Config.Containers.SeccompProfile,
+		Ulimits: s.Config.Containers.DefaultUlimits.Values, PidsLimit: s.Config.Containers.PidsLimit,
+		Sysctls: s.Config.Containers.DefaultSysctls.Values,
+	}
+	if size, err := mapped(); err == nil {
+		in.MaxID = size - 1
+	}
+	for _, v := range c.Config.Volumes {
+		in.Volumes[v.Name] = s.mountpoint(v.Name)
+	}
+	if c.Config.Options.Init {
+		if in.InitPath, err = s.initPath(&c.Config.Options); err != nil {
+			return err
+		}
+	}
+	spec, err := ocispec.Make(in)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteVolatile(filepath.Join(dir, "config.json"), data)
+}
+
+// mountShm mounts the memory file system that containers which share the ipc namespace see as /dev/shm.
+func mountShm(path string, size int64) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	options := "mode=1777,size=" + strconv.FormatInt(size, 10)
+	err := unix.Mount("shm", path, "tmpfs", unix.MS_NOEXEC|unix.MS_NOSUID|unix.MS_NODEV, options)
+	return os.NewSyscallError("mount /dev/shm", err)
+}
+
+// initPath finds the program of --init: the flag's, the configuration's, catatonit or tini.
+func (s *Service) initPath(o *define.CreateOptions) (string, error) {
+	for _, path := range []string{o.InitPath, s.Config.Containers.InitPath, "/usr/libexec/podman/catatonit", "/usr/bin/catatonit", "/usr/bin/tini-static", "/usr/bin/tini"} {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+		if path == o.InitPath {
+			return "", errs.Invalid("--init-path %q is not there", path)
+		}
+	}
+	return "", errs.WithHint(errors.New("--init: no init program is installed"), "apt-get install catatonit, or name one with --init-path")
+}
+
+// request says to the monitor what to do.
+func (s *Service) request(c *locked, o StartOptions) (r protocol.Request, err error) {
+	opts := &c.Config.Options
+	runtime, err := s.runtime(&c.Config)
+	if err != nil {
+		return r, err
+	}
+	dir := s.dir(c.id())
+	r = protocol.Request{
+		Kind: protocol.KindContainer, ID: c.id(), Name: c.Config.Name, Dir: dir,
+		Runtime: runtime.Path, RuntimeArgs: runtime.Args, Bundle: dir, Mode: protocol.ModeRun,
+		Env: os.Environ(), Terminal: opts.TTY, Stdin: opts.Interactive,
+		LogDriver: opts.LogDriver, LogPath: s.logPath(&c.Config), LogTag: opts.LogOptions["tag"],
+		RestartPolicy: opts.Restart, RestartMax: int64(opts.RestartMax), Timeout: int64(opts.Timeout),
+		PIDFile: opts.PIDFile, MonitorPIDFile: opts.MonitorPID,
+		Cleanup:     append(slices.Clone(s.Self), "container", "cleanup", c.id()),
+		PreserveFDs: int64(len(opts.PreserveFDs)),
+	}
+	if o.InitAll {
+		r.Mode = protocol.ModeCreate
+	}
+	size := opts.LogOptions["max-size"]
+	if size == "" && s.Config.Containers.LogSizeMax > 0 {
+		r.LogMaxSize = s.Config.Containers.LogSizeMax
+	}
+	if size != "" {
+		if r.LogMaxSize, err = units.RAMInBytes(size); err != nil {
+			return r, errs.Invalid("log option max-size=%s: %v", size, err)
+		}
+	}
+	for key, value := range c.Config.Labels {
+		if label := opts.LogOptions["label"]; label != "" && slices.Contains(strings.Split(label, ","), key) {
+			r.LogLabels = append(r.LogLabels, key+"="+value)
+		}
+	}
+	o.Attach.ask(&r)
+	return r, nil
+}
+
+// logPath is the file of a container's log.
+func (s *Service) logPath(c *define.ContainerConfig) string {
+	if path := c.Options.LogOptions["path"]; path != "" {
+		return path
+	}
+	if c.Options.LogDriver != "k8s-file" && c.Options.LogDriver != "json-file" {
+		return ""
+	}
+	return filepath.Join(s.staticDir(c.ID), "ctr.log")
+}

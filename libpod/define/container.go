@@ -1,0 +1,135 @@
+// Package define holds what the engine's callers and services say to each other: options, reports, states. Data only,
+// stable as JSON: the same types are rows of the state and bodies of the native REST API.
+package define
+
+import "time"
+
+// Status is the state of a container as podman-ps(1) and podman-inspect(1) print it.
+type Status string
+
+// The states. A container is Created until its first start, Initialized when the runtime has made it but its process
+// has not run, Stopped between the end of its process and the clean-up, then Exited.
+const (
+	StatusCreated     Status = "created"
+	StatusInitialized Status = "initialized"
+	StatusRunning     Status = "running"
+	StatusPaused      Status = "paused"
+	StatusStopping    Status = "stopping"
+	StatusStopped     Status = "stopped"
+	StatusExited      Status = "exited"
+	StatusRemoving    Status = "removing"
+	StatusRestarting  Status = "restarting"
+	StatusUnknown     Status = "unknown"
+)
+
+// Alive reports whether the container has a process or will have one without a command of the user.
+func (s Status) Alive() bool {
+	switch s {
+	case StatusRunning, StatusPaused, StatusStopping, StatusInitialized, StatusRestarting:
+		return true
+	}
+	return false
+}
+
+// ContainerConfig is what a container is made from. It is written once at create; only Name changes later, by rename.
+type ContainerConfig struct {
+	ID      string        `json:"id"` // 64 hexadecimal digits
+	Name    string        `json:"name"`
+	Created time.Time     `json:"created"`
+	Options CreateOptions `json:"options"`
+
+	ImageID      string `json:"imageID,omitempty"`     // "" with Rootfs
+	ImageName    string `json:"imageName,omitempty"`   // normalized name, or the id when the image has none
+	ImageDigest  string `json:"imageDigest,omitempty"` // manifest digest
+	LayerID      string `json:"layerID,omitempty"`     // the writable layer in go.podman.io/storage
+	MountLabel   string `json:"mountLabel,omitempty"`
+	ProcessLabel string `json:"processLabel,omitempty"`
+
+	// What options and image come to together.
+	Command     []string          `json:"command"`               // argv of the main process: entrypoint and command
+	Entrypoint  []string          `json:"entrypoint,omitempty"`  // its first part
+	CommandOnly []string          `json:"commandOnly,omitempty"` // its second part
+	Env         []string          `json:"env"`
+	Workdir     string            `json:"workdir"`
+	User        string            `json:"user,omitempty"` // as given or in the image, looked up at start
+	Labels      map[string]string `json:"labels,omitempty"`
+	StopSignal  int               `json:"stopSignal"`
+	Hostname    string            `json:"hostname"`
+	Volumes     []NamedVolume     `json:"volumes,omitempty"` // named and anonymous ones, sources resolved
+	IDMap       *IDMap            `json:"idMap,omitempty"`   // nil: the user namespace of the engine
+	Ports       []PortMapping     `json:"ports,omitempty"`
+	Expose      []string          `json:"expose,omitempty"`
+	Network     string            `json:"network"` // the mode after defaults: none, host, pasta, slirp4netns, private, container:ID, ns:PATH
+}
+
+// NamedVolume is a volume of the engine's in a container.
+type NamedVolume struct {
+	Name      string   `json:"name"`
+	Dest      string   `json:"dest"`
+	Options   []string `json:"options,omitempty"`
+	Anonymous bool     `json:"anonymous,omitempty"` // made for this container alone, goes with rm -v
+}
+
+// Volume is a named volume: a folder under the graph root that outlives containers.
+type Volume struct {
+	Name       string            `json:"Name"`
+	Driver     string            `json:"Driver"` // "local"
+	Mountpoint string            `json:"Mountpoint"`
+	CreatedAt  time.Time         `json:"CreatedAt"`
+	Labels     map[string]string `json:"Labels"`
+	Options    map[string]string `json:"Options"`
+	Anonymous  bool              `json:"Anonymous,omitempty"`
+}
+
+// IDMap maps the ids of a container's own user namespace to those of the engine's.
+type IDMap struct {
+	UIDs []IDRange `json:"uids"`
+	GIDs []IDRange `json:"gids"`
+	Keep bool      `json:"keep,omitempty"` // keep-id: the user's own id is the same inside
+}
+
+// IDRange is one line of /proc/PID/uid_map (user_namespaces(7)).
+type IDRange struct {
+	ContainerID int `json:"containerID"`
+	HostID      int `json:"hostID"`
+	Size        int `json:"size"`
+}
+
+// PortMapping is one published port or range of them.
+type PortMapping struct {
+	HostIP        string `json:"host_ip"`
+	ContainerPort uint16 `json:"container_port"`
+	HostPort      uint16 `json:"host_port"`
+	Range         uint16 `json:"range"`
+	Protocol      string `json:"protocol"` // tcp, udp, sctp
+}
+
+// Exit is how a container's main process ended.
+type Exit struct {
+	Code     int       `json:"code"`
+	At       time.Time `json:"at"`
+	OOM      bool      `json:"oom,omitempty"`
+	Restarts int       `json:"restarts,omitempty"`
+	Error    string    `json:"error,omitempty"` // why a start failed, when it did
+}
+
+// Container is what is known of a container at one moment.
+type Container struct {
+	Config    ContainerConfig
+	Status    Status
+	Intent    string    // what a process has begun and not finished: "", create, start, stop, rm, rename, cleanup
+	PID       int       // of the main process, in the initial pid namespace; 0 when there is none
+	Monitor   int       // pid of hull-conmon, or 0
+	Started   time.Time // zero: never
+	Exit      Exit      // of the last run; Exit.At is zero when there was none
+	Restarts  int
+	Mount     string   // where the root file system is mounted, or ""
+	NetNS     string   // path of the network namespace, or ""
+	IPs       []string // addresses of the uplink inside the container
+	Execs     []string // ids of live exec sessions
+	Dir       string   // runtime directory of the container
+	StaticDir string   // durable directory of the container
+}
+
+// Running reports whether there is a process or will be one without a command of the user.
+func (c *Container) Running() bool { return c.Status.Alive() }

@@ -1,0 +1,94 @@
+// Package libpod is the engine: it opens the stores and makes the services that act on objects. It has no method that
+// acts on an object itself.
+package libpod
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"path/filepath"
+
+	"hull.dev/hull/libpod/containers"
+	"hull.dev/hull/libpod/images"
+	"hull.dev/hull/libpod/internal/monitor"
+	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/pkg/config"
+	"hull.dev/hull/pkg/events"
+	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/rootless"
+)
+
+// Options say where the engine works; an empty field is the configuration's or the user's default.
+type Options struct {
+	Layers       layers.Options
+	TmpDir       string // RUNTIMEDIR: holds what a reboot empties
+	VolumePath   string
+	Events       string // file or none
+	Monitor      string // path of hull-conmon
+	RuntimeFlags []string
+	Self         []string // argv of this program with its global flags
+	Config       *config.Config
+	Warn         func(string)
+}
+
+// Engine is a bag of services over one state.
+type Engine struct {
+	Containers *containers.Service
+	Images     *images.Service
+	Events     *events.Log
+	Config     *config.Config
+	Layers     *layers.Store
+	Dirs       containers.Dirs
+	state      *state.Store
+}
+
+// Open makes the engine. Nothing is read or made before a service needs it.
+func Open(o Options) (*Engine, error) {
+	store, err := layers.Open(o.Layers)
+	if err != nil {
+		return nil, err
+	}
+	tmp := o.TmpDir
+	if tmp == "" {
+		tmp = filepath.Join(rootless.RuntimeDir(), "hull")
+	}
+	dirs := containers.Dirs{
+		Static:   filepath.Join(store.GraphRoot(), "hull"),
+		Volatile: filepath.Join(tmp, key(store.GraphRoot())),
+		Volumes:  o.VolumePath,
+	}
+	if dirs.Volumes == "" {
+		dirs.Volumes = filepath.Join(dirs.Static, "volumes")
+	}
+	e := &Engine{
+		Config: o.Config, Layers: store, Dirs: dirs,
+		state:  state.New(dirs.Static, dirs.Volatile),
+		Events: &events.Log{},
+	}
+	if o.Events != "none" {
+		e.Events.Path = filepath.Join(dirs.Volatile, "events.log")
+	}
+	if o.Monitor == "" {
+		if o.Monitor, err = o.Config.FindMonitor(); err != nil {
+			return nil, err
+		}
+	}
+	e.Images = newImages(e, o)
+	e.Containers = &containers.Service{
+		State: e.state, Layers: store, Images: imagesOf{e.Images}, Config: o.Config, Events: e.Events,
+		Monitor: &monitor.Starter{Path: o.Monitor}, Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
+		Warn: o.Warn, Root: !rootless.Rootless(),
+	}
+	return e, nil
+}
+
+// Close closes what was opened.
+func (e *Engine) Close() error { return e.state.Close() }
+
+// key is the name of a graph root's folder in the runtime directory: two roots never share what runs.
+func key(graphRoot string) string {
+	if real, err := filepath.EvalSymlinks(graphRoot); err == nil {
+		graphRoot = real
+	}
+	sum := sha256.Sum256([]byte(graphRoot))
+	return hex.EncodeToString(sum[:6])
+}

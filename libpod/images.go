@@ -1,0 +1,54 @@
+package libpod
+
+import (
+	"context"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/images"
+	"hull.dev/hull/pkg/config"
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/transfer"
+)
+
+// newImages makes the service for images. It removes containers with rmi --force through the engine, whose service for
+// containers is made after it.
+func newImages(e *Engine, o Options) *images.Service {
+	client := &transfer.Client{}
+	if path, err := o.Config.FindHelper("hull-image"); err == nil {
+		client.Path = path
+	}
+	return images.New(images.Config{
+		Layers: e.Layers, Transfer: client, Containers: remover{e}, HelloPath: helloPath(o.Config),
+		Emit: func(event define.Event) { e.Events.Write(event) },
+	})
+}
+
+// helloPath is the program of the built-in image, "" when it is not installed.
+func helloPath(c *config.Config) string {
+	path, err := c.FindHelper("hull-hello")
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// remover removes containers for rmi --force.
+type remover struct{ engine *Engine }
+
+func (r remover) Remove(ctx context.Context, ref string, o define.RemoveOptions) error {
+	return r.engine.Containers.Remove(ctx, ref, o)
+}
+
+// imagesOf is what containers need of the images.
+type imagesOf struct{ *images.Service }
+
+// RemoveUnused removes an image unless something uses it.
+func (i imagesOf) RemoveUnused(ctx context.Context, id string) error {
+	_, failed := i.Remove(ctx, []string{id}, define.ImageRemoveOptions{})
+	for _, err := range failed {
+		if !errs.IsConflict(err) && !errs.IsNotFound(err) {
+			return err
+		}
+	}
+	return nil
+}

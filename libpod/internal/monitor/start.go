@@ -1,0 +1,146 @@
+// Package monitor starts hull-conmon, one for each running container or exec session, and talks to it in the frames of
+// conmon/protocol, whose package comment draws who says what. It knows nothing of the engine's state.
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/conmon/protocol"
+)
+
+// Starter starts monitors. Use one for the life of a process: it takes the exits of the monitors it has started.
+type Starter struct {
+	Path  string // of hull-conmon
+	Debug bool   // the monitor's own complaints go to stderr
+
+	mu       sync.Mutex
+	children []int
+}
+
+// Files are descriptors that go to the monitor.
+type Files struct {
+	Stdio [3]*os.File // the monitor's own, for protocol.LogPassthrough; nil is /dev/null
+	Extra []*os.File  // what the container gets as 3…: Request.PreserveFDs is set from it
+}
+
+// tuning makes the Go runtime of the monitor small. A first collection costs more (its workers, 270 KB) than what it would
+// free in an idle monitor; GOGC=30 has it at 1.2 MB, which an idle one never reaches. The container's environment is Request.Env.
+var tuning = [...]string{"GOMAXPROCS=1", "GOGC=30"}
+
+// Start runs a monitor and waits until the process has started. A nil Request.Env is that of this process. An error of the
+// runtime keeps its words and has the exit code of podman-run(1): 127 for a command that is not there, 126 for one that
+// cannot be run. When ctx ends first, the monitor is told to give the start up and is waited for.
+//
+// The session must be closed. The monitor lives on.
+func (s *Starter) Start(ctx context.Context, req protocol.Request, files Files) (*Session, error) {
+	s.reap()
+	if req.Env == nil {
+		req.Env = os.Environ()
+	}
+	req.PreserveFDs = int64(len(files.Extra))
+	payload, err := req.Encode()
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs, err := socketpair()
+	if err != nil {
+		return nil, fmt.Errorf("start monitor of %q: %w", req.Name, err)
+	}
+	pid, err := s.spawn(theirs, files)
+	_ = theirs.Close()
+	if err != nil {
+		_ = ours.Close()
+		return nil, fmt.Errorf("start monitor of %q: %w", req.Name, err)
+	}
+	session, err := newSession(ours, req.Dir, wants(req))
+	if err != nil {
+		return nil, err
+	}
+	if err = session.send(protocol.FrameRequest, payload); err == nil {
+		err = session.awaitStart(ctx, filepath.Base(req.Runtime), func() { s.cancel(pid) })
+	}
+	if err != nil {
+		_ = session.Close()
+		return nil, err
+	}
+	session.monitor = pid
+	return session, nil
+}
+
+func wants(r protocol.Request) protocol.Hello {
+	return protocol.Hello{Stdin: r.AttachStdin, Stdout: r.AttachStdout, Stderr: r.AttachStderr}
+}
+
+// spawn execs the monitor in a session of its own, so that no terminal and no logout reaches it.
+func (s *Starter) spawn(socket *os.File, files Files) (int, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
+	attr := &os.ProcAttr{Env: tuning[:], Sys: &syscall.SysProcAttr{Setsid: true}}
+	if zone, ok := os.LookupEnv("TZ"); ok {
+		attr.Env = append(tuning[:len(tuning):len(tuning)], "TZ="+zone) // of the times in k8s-file
+	}
+	for i, f := range files.Stdio {
+		if f == nil {
+			f = null
+			if i == 2 && s.Debug {
+				f = os.Stderr
+			}
+		}
+		attr.Files = append(attr.Files, f)
+	}
+	attr.Files = append(append(attr.Files, socket), files.Extra...)
+	p, err := os.StartProcess(s.Path, []string{filepath.Base(s.Path)}, attr)
+	if err != nil {
+		return 0, err
+	}
+	pid := p.Pid
+	_ = p.Release()
+	s.mu.Lock()
+	s.children = append(s.children, pid)
+	s.mu.Unlock()
+	return pid, nil
+}
+
+// cancel asks a monitor to give its start up. It is our child and not waited for, so the pid is its own.
+func (s *Starter) cancel(pid int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, child := range s.children {
+		if child == pid {
+			_ = unix.Kill(pid, unix.SIGTERM)
+		}
+	}
+}
+
+// reap takes the exits of monitors that have ended. A goroutine waiting for each would cost a thread; a zombie until the
+// next start costs nothing, and a command's are taken by init.
+func (s *Starter) reap() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	live := s.children[:0]
+	for _, pid := range s.children {
+		if got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); got == 0 && err == nil || errors.Is(err, unix.EINTR) {
+			live = append(live, pid)
+		}
+	}
+	s.children = live
+}
+
+func socketpair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "monitor"), os.NewFile(uintptr(fds[1]), "owner"), nil
+}

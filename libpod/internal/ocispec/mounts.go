@@ -1,0 +1,194 @@
+package ocispec
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/errs"
+)
+
+// initInside is where the program of --init lies in the container.
+const initInside = "/run/podman-init"
+
+// mounts are the system's, then our files, then the user's; of two at one place the later one wins, and a deeper one
+// comes after what it lies in.
+func mounts(in *Input, s *specs.Spec) error {
+	list := systemMounts(in, s)
+	for inside, file := range in.Files {
+		list = append(list, specs.Mount{Destination: inside, Type: "bind", Source: file, Options: []string{"bind", "rprivate"}})
+	}
+	if in.Config.Options.Init {
+		list = append(list, specs.Mount{Destination: initInside, Type: "bind", Source: in.InitPath, Options: []string{"bind", "ro"}})
+	}
+	if in.Config.Options.ReadOnly && in.Config.Options.ReadOnlyTmpfs {
+		for _, dir := range []string{"/run", "/tmp", "/var/tmp"} {
+			list = append(list, specs.Mount{Destination: dir, Type: "tmpfs", Source: "tmpfs", Options: []string{"rw", "rprivate", "nosuid", "nodev", "tmpcopyup"}})
+		}
+	}
+	var err error
+	for _, m := range in.Config.Options.Mounts {
+		if m.Type == "volume" {
+			continue // in Volumes, with its source resolved
+		}
+		one, err := userMount(m)
+		if err != nil {
+			return err
+		}
+		list = append(list, one)
+	}
+	for _, v := range in.Config.Volumes {
+		list = append(list, specs.Mount{
+			Destination: v.Dest, Type: "bind", Source: in.Volumes[v.Name],
+			Options: bindOptions(slices.DeleteFunc(slices.Clone(v.Options), ours)),
+		})
+	}
+	s.Mounts, err = ordered(list)
+	return err
+}
+
+func systemMounts(in *Input, s *specs.Spec) []specs.Mount {
+	o := &in.Config.Options
+	ro := "ro"
+	if o.Privileged {
+		ro = "rw"
+	}
+	list := []specs.Mount{
+		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
+		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}},
+		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", ro}},
+		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: devptsOptions(in)},
+		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
+	}
+	// A new procfs needs a pid namespace of ours, a new sysfs a network namespace, a new mqueue an ipc namespace.
+	if o.PID == "host" && in.Rootless {
+		list[0] = specs.Mount{Destination: "/proc", Type: "bind", Source: "/proc", Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
+	}
+	if in.Config.Network == "host" && in.Rootless {
+		list[2] = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: []string{"rprivate", "nosuid", "noexec", "nodev", ro, "rbind"}}
+	}
+	if o.IPC == "host" && in.Rootless {
+		list[4] = specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue", Options: []string{"bind", "nosuid", "noexec", "nodev"}}
+	}
+	if shm := in.Shm; shm != "" {
+		list = append(list, specs.Mount{Destination: "/dev/shm", Type: "bind", Source: shm, Options: []string{"bind", "rprivate", "nosuid", "noexec", "nodev"}})
+	} else {
+		list = append(list, specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", o.ShmSize)}})
+	}
+	if o.CgroupNS == "host" && in.Rootless {
+		return append(list, specs.Mount{Destination: "/sys/fs/cgroup", Type: "bind", Source: "/sys/fs/cgroup", Options: []string{"rprivate", "nosuid", "noexec", "nodev", "rbind", "ro"}})
+	}
+	return append(list, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"rprivate", "nosuid", "noexec", "nodev", "relatime", ro}})
+}
+
+// devptsOptions gives terminals to the group tty, where that group is mapped.
+func devptsOptions(in *Input) []string {
+	list := []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
+	highest := in.MaxID
+	if m := in.Config.IDMap; m != nil {
+		highest = 0
+		for _, r := range m.GIDs {
+			highest = max(highest, r.ContainerID+r.Size-1)
+		}
+	}
+	if highest >= 5 {
+		list = append(list, "gid=5")
+	}
+	return list
+}
+
+// ours reports whether an option is for hull and not for the runtime.
+func ours(option string) bool {
+	switch option {
+	case "U", "chown", "z", "Z", "copy", "nocopy", "notmpcopyup":
+		return true
+	}
+	return false
+}
+
+// userMount turns one of -v, --mount or --tmpfs into the runtime's words.
+func userMount(m define.Mount) (specs.Mount, error) {
+	out := specs.Mount{Destination: path.Clean(m.Dest), Source: m.Source}
+	options := slices.DeleteFunc(slices.Clone(m.Options), ours)
+	switch m.Type {
+	case "bind":
+		if _, err := os.Stat(m.Source); err != nil {
+			return out, fmt.Errorf("mount %q: %w", m.Source, err)
+		}
+		source, err := filepath.EvalSymlinks(m.Source)
+		if err != nil {
+			return out, fmt.Errorf("mount %q: %w", m.Source, err)
+		}
+		out.Type, out.Source, out.Options = "bind", source, bindOptions(options)
+	case "tmpfs":
+		out.Type, out.Source = "tmpfs", "tmpfs"
+		out.Options = tmpfsOptions(options, slices.Contains(m.Options, "notmpcopyup"))
+	case "devpts":
+		out.Type, out.Source, out.Options = "devpts", "devpts", append([]string{"nosuid", "noexec", "newinstance", "ptmxmode=0666"}, options...)
+	default:
+		return out, errs.Invalid("mount type %q: bind, volume, tmpfs and devpts are there", m.Type)
+	}
+	return out, nil
+}
+
+// bindOptions completes the options of a bind mount by podman's defaults: rw, rprivate, rbind.
+func bindOptions(given []string) []string {
+	out := slices.Clone(given)
+	lacks := func(words ...string) bool {
+		return !slices.ContainsFunc(out, func(o string) bool { return slices.Contains(words, o) })
+	}
+	if lacks("rw", "ro") {
+		out = append(out, "rw")
+	}
+	if lacks("private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable") {
+		out = append(out, "rprivate")
+	}
+	if lacks("bind", "rbind") {
+		out = append(out, "rbind")
+	}
+	return out
+}
+
+func tmpfsOptions(given []string, noCopyUp bool) []string {
+	out := slices.Clone(given)
+	for _, pair := range [][2]string{{"rw", "ro"}, {"nosuid", "suid"}, {"nodev", "dev"}} {
+		if !slices.Contains(out, pair[0]) && !slices.Contains(out, pair[1]) {
+			out = append(out, pair[0])
+		}
+	}
+	if !slices.Contains(out, "rprivate") {
+		out = append(out, "rprivate")
+	}
+	if !slices.Contains(out, "tmpcopyup") && !noCopyUp {
+		out = append(out, "tmpcopyup")
+	}
+	return out
+}
+
+// ordered keeps the last mount of each destination and sorts by depth.
+func ordered(list []specs.Mount) ([]specs.Mount, error) {
+	last := map[string]int{}
+	for i := range list {
+		list[i].Destination = path.Clean(list[i].Destination)
+		if !path.IsAbs(list[i].Destination) {
+			return nil, errs.Invalid("mount destination %q is not an absolute path", list[i].Destination)
+		}
+		last[list[i].Destination] = i
+	}
+	var out []specs.Mount
+	for i, m := range list {
+		if last[m.Destination] == i {
+			out = append(out, m)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b specs.Mount) int {
+		return strings.Count(a.Destination, "/") - strings.Count(b.Destination, "/")
+	})
+	return out, nil
+}

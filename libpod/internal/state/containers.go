@@ -1,0 +1,328 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	sqlite3 "github.com/mattn/go-sqlite3"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/errs"
+)
+
+// Intents of a container's row.
+const (
+	IntentNone   = ""
+	IntentCreate = "create"
+	IntentRemove = "rm"
+
+	IntentRemoveVolumes = "rm-v" // with its anonymous volumes
+)
+
+// Container is a row of containers.
+type Container struct {
+	Config  define.ContainerConfig
+	Intent  string
+	Started time.Time
+	Exit    define.Exit
+}
+
+const containerColumns = "id, name, config, intent, started, exit"
+
+type scanner interface{ Scan(...any) error }
+
+func scanContainer(row scanner) (*Container, error) {
+	var c Container
+	var id, name, config, exit string
+	var started int64
+	if err := row.Scan(&id, &name, &config, &c.Intent, &started, &exit); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(config), &c.Config); err != nil {
+		return nil, fmt.Errorf("config of container %s: %w", id, err)
+	}
+	if exit != "" {
+		if err := json.Unmarshal([]byte(exit), &c.Exit); err != nil {
+			return nil, fmt.Errorf("exit of container %s: %w", id, err)
+		}
+	}
+	c.Config.Name = name
+	if started != 0 {
+		c.Started = time.Unix(0, started)
+	}
+	return &c, nil
+}
+
+// Reservation is what a create claims in one transaction.
+type Reservation struct {
+	Config    *define.ContainerConfig
+	DependsOn []string        // container ids
+	Volumes   []define.Volume // made where there is none of the name; their folders come after
+	Volatile  bool            // not synced: the container goes with its end
+}
+
+// AddContainer inserts a row with the intent to create. A taken name is an error of class AlreadyExists.
+func (s *Store) AddContainer(ctx context.Context, r Reservation) error {
+	config, err := json.Marshal(r.Config)
+	if err != nil {
+		return err
+	}
+	if err := s.synced(ctx, !r.Volatile); err != nil {
+		return err
+	}
+	return s.durable.tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO containers (id, name, created, image_id, config, intent) VALUES (?, ?, ?, ?, ?, ?)",
+			r.Config.ID, r.Config.Name, r.Config.Created.UnixNano(), r.Config.ImageID, string(config), IntentCreate)
+		if unique(err) {
+			return errs.Exists("the name %q is taken", r.Config.Name)
+		}
+		if err != nil {
+			return err
+		}
+		for _, on := range r.DependsOn {
+			if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO depends (id, on_id) VALUES (?, ?)", r.Config.ID, on); err != nil {
+				return fmt.Errorf("depend on container %s: %w", on, err)
+			}
+		}
+		for i := range r.Volumes {
+			if err := addVolume(ctx, tx, &r.Volumes[i], r.Config.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// synced says whether the next changes reach the disk before the call returns.
+func (s *Store) synced(ctx context.Context, full bool) error {
+	db, err := s.durable.open(ctx)
+	if err != nil {
+		return err
+	}
+	level := "NORMAL"
+	if full {
+		level = "FULL"
+	}
+	_, err = db.ExecContext(ctx, "PRAGMA synchronous = "+level)
+	return err
+}
+
+func unique(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && (e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
+}
+
+// UpdateContainer writes the config of a container that is being created, and its intent.
+func (s *Store) UpdateContainer(ctx context.Context, c *define.ContainerConfig, intent string) error {
+	config, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return s.exec(ctx, s.durable, "UPDATE containers SET config = ?, intent = ? WHERE id = ?", string(config), intent, c.ID)
+}
+
+// SetIntent writes what is about to be done to a container, or IntentNone when it is done.
+func (s *Store) SetIntent(ctx context.Context, id, intent string) error {
+	return s.exec(ctx, s.durable, "UPDATE containers SET intent = ? WHERE id = ?", intent, id)
+}
+
+// SetStarted writes the time of a start and forgets the last exit.
+func (s *Store) SetStarted(ctx context.Context, id string, at time.Time) error {
+	return s.exec(ctx, s.durable, "UPDATE containers SET started = ? WHERE id = ?", at.UnixNano(), id)
+}
+
+// SetExit writes how the last run ended.
+func (s *Store) SetExit(ctx context.Context, id string, exit define.Exit) error {
+	data, err := json.Marshal(exit)
+	if err != nil {
+		return err
+	}
+	return s.exec(ctx, s.durable, "UPDATE containers SET exit = ? WHERE id = ?", string(data), id)
+}
+
+// Rename gives a container another name, all or nothing.
+func (s *Store) Rename(ctx context.Context, id, name string) error {
+	if err := s.synced(ctx, true); err != nil {
+		return err
+	}
+	err := s.exec(ctx, s.durable, "UPDATE containers SET name = ? WHERE id = ?", name, id)
+	if unique(err) {
+		return errs.Exists("the name %q is taken", name)
+	}
+	return err
+}
+
+// RemoveContainer deletes the row with what hangs on it, and these volumes, which nobody else uses.
+func (s *Store) RemoveContainer(ctx context.Context, id string, volumes []string, volatile bool) error {
+	if err := s.synced(ctx, !volatile); err != nil {
+		return err
+	}
+	return s.durable.tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM containers WHERE id = ?", id); err != nil {
+			return fmt.Errorf("remove the row of container %s: %w", id, err)
+		}
+		for _, name := range volumes {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM volumes WHERE name = ?", name); err != nil {
+				return fmt.Errorf("remove the row of volume %q: %w", name, err)
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) exec(ctx context.Context, f *file, query string, args ...any) error {
+	db, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("state %q: %w", f.path, err)
+	}
+	return nil
+}
+
+// Lookup finds a container by id, name or unambiguous beginning of an id, in this order. One that is still being
+// created is not found: nobody may see it half made.
+func (s *Store) Lookup(ctx context.Context, ref string) (*Container, error) {
+	if !s.durable.exists() || ref == "" {
+		return nil, noSuch(ref)
+	}
+	found, err := s.containers(ctx, "WHERE (id = ?1 OR name = ?1) AND intent != 'create' ORDER BY id = ?1 DESC", ref)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 {
+		return found[0], nil
+	}
+	if strings.Trim(ref, "0123456789abcdef") != "" {
+		return nil, noSuch(ref)
+	}
+	// A "g" sorts behind every hexadecimal digit.
+	found, err = s.containers(ctx, "WHERE id >= ?1 AND id < ?1 || 'g' AND intent != 'create' LIMIT 2", ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, noSuch(ref)
+	case len(found) > 1:
+		return nil, errs.Invalid("more than one container id begins with %q; give more of it", ref)
+	}
+	return found[0], nil
+}
+
+func noSuch(ref string) error {
+	return errs.WithHint(errs.NotFound("no such container %q", ref), "hull ps --all lists what there is")
+}
+
+// Get returns the row of an id, also one that is being created.
+func (s *Store) Get(ctx context.Context, id string) (*Container, error) {
+	found, err := s.containers(ctx, "WHERE id = ?", id)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, noSuch(id)
+	}
+	return found[0], nil
+}
+
+// Holder returns the row that holds a name, also one that is being created; nil when the name is free.
+func (s *Store) Holder(ctx context.Context, name string) (*Container, error) {
+	found, err := s.containers(ctx, "WHERE name = ?", name)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// List returns the containers that are made whole, oldest first.
+func (s *Store) List(ctx context.Context) ([]*Container, error) {
+	return s.containers(ctx, "WHERE intent != 'create' ORDER BY created")
+}
+
+// Latest returns the container made last.
+func (s *Store) Latest(ctx context.Context) (*Container, error) {
+	found, err := s.containers(ctx, "WHERE intent != 'create' ORDER BY created DESC LIMIT 1")
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, errs.NotFound("there is no container")
+	}
+	return found[0], nil
+}
+
+// Among returns the containers with these ids.
+func (s *Store) Among(ctx context.Context, ids []string) ([]*Container, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	return s.containers(ctx, "WHERE id IN (?"+strings.Repeat(",?", len(ids)-1)+") AND intent != 'create' ORDER BY created", args...)
+}
+
+// Unfinished returns the rows with an intent: what a dead process left, or a living one is at.
+func (s *Store) Unfinished(ctx context.Context) ([]*Container, error) {
+	return s.containers(ctx, "WHERE intent != ''")
+}
+
+// UsingImage returns the containers made from an image.
+func (s *Store) UsingImage(ctx context.Context, imageID string) ([]*Container, error) {
+	return s.containers(ctx, "WHERE image_id = ?", imageID)
+}
+
+// Dependents returns the ids of the containers that share something of container id.
+func (s *Store) Dependents(ctx context.Context, id string) ([]string, error) {
+	return s.strings(ctx, "SELECT id FROM depends WHERE on_id = ?", id)
+}
+
+// DependsOn returns the ids of the containers that container id shares something of.
+func (s *Store) DependsOn(ctx context.Context, id string) ([]string, error) {
+	return s.strings(ctx, "SELECT on_id FROM depends WHERE id = ?", id)
+}
+
+func (s *Store) containers(ctx context.Context, where string, args ...any) ([]*Container, error) {
+	if !s.durable.exists() {
+		return nil, nil
+	}
+	return query(ctx, s.durable, scanContainer, "SELECT "+containerColumns+" FROM containers "+where, args...)
+}
+
+func (s *Store) strings(ctx context.Context, q string, args ...any) ([]string, error) {
+	if !s.durable.exists() {
+		return nil, nil
+	}
+	return query(ctx, s.durable, func(row scanner) (string, error) {
+		var v string
+		return v, row.Scan(&v)
+	}, q, args...)
+}
+
+// query reads all rows of q through scan.
+func query[T any](ctx context.Context, f *file, scan func(scanner) (T, error), q string, args ...any) (list []T, err error) {
+	db, err := f.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, fmt.Errorf("state %q: %w", f.path, err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("state %q: %w", f.path, err)
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}

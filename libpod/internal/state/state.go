@@ -1,0 +1,134 @@
+// Package state is what hull knows of its objects: two SQLite files.
+//
+// The durable one, GRAPHROOT/hull/state.db, holds what exists. Changes are synced before the call returns, but for
+// containers that remove themselves. Times are nanoseconds since 1970, 0 for never.
+//
+//	containers.id         TEXT     64 hexadecimal digits
+//	containers.name       TEXT     unique
+//	containers.created    INTEGER  when create was called
+//	containers.image_id   TEXT     "" with --rootfs; so that rmi need not read every config
+//	containers.config     TEXT     define.ContainerConfig as JSON; Name in it is not read, the column is
+//	containers.intent     TEXT     what a process has begun and not ended: "", create, rm, rm-v; written before the act
+//	containers.started    INTEGER  last start; written by start
+//	containers.exit       TEXT     define.Exit of the last run as JSON, or ""; written by cleanup
+//	depends.id, .on_id    TEXT     container id shares a namespace or volumes of container on_id
+//	volumes.name          TEXT     unique
+//	volumes.data          TEXT     define.Volume as JSON
+//	volume_uses.name, .id TEXT     volume name is mounted in container id
+//
+// The volatile one, RUNTIMEDIR/KEY/state.db, holds what runs. A reboot empties its folder: a container without a row
+// there does not run.
+//
+//	runs.id               TEXT     container id
+//	runs.intent           TEXT     "", start, cleanup, stop
+//	runs.data             TEXT     Run as JSON
+//	execs.id              TEXT     exec session id
+//	execs.container_id    TEXT
+//	execs.data            TEXT     define.ExecSession as JSON
+//
+// Whether a process lives and how it ended is not here but in the monitor's status file (conmon/protocol).
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	_ "github.com/mattn/go-sqlite3" // the driver
+)
+
+// Store is both files. It is opened on first use and safe for several goroutines.
+type Store struct {
+	durable, volatile *file
+}
+
+// file is one database, opened when first asked for.
+type file struct {
+	path       string
+	migrations []string
+	db         *sql.DB
+}
+
+// New returns the store of durableDir and volatileDir; nothing is opened or made yet.
+func New(durableDir, volatileDir string) *Store {
+	return &Store{
+		durable:  &file{path: filepath.Join(durableDir, "state.db"), migrations: durableMigrations},
+		volatile: &file{path: filepath.Join(volatileDir, "state.db"), migrations: volatileMigrations},
+	}
+}
+
+// Close closes what was opened.
+func (s *Store) Close() error { return errors.Join(s.durable.close(), s.volatile.close()) }
+
+func (f *file) close() error {
+	if f.db == nil {
+		return nil
+	}
+	return f.db.Close()
+}
+
+// exists reports whether the file is there, for readers that must not make one.
+func (f *file) exists() bool {
+	if f.db != nil {
+		return true
+	}
+	_, err := os.Stat(f.path)
+	return err == nil
+}
+
+// open opens the file and brings its schema up to date. A file of a newer hull is refused before anything is written.
+func (f *file) open(ctx context.Context) (*sql.DB, error) {
+	if f.db != nil {
+		return f.db, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the state's folder: %w", err)
+	}
+	db, err := sql.Open("sqlite3", "file:"+escape(f.path)+"?_busy_timeout=30000&_txlock=immediate&_foreign_keys=1")
+	if err != nil {
+		return nil, fmt.Errorf("open state %q: %w", f.path, err)
+	}
+	db.SetMaxOpenConns(1)
+	if err := f.migrate(ctx, db); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open state %q: %w", f.path, err)
+	}
+	f.db = db
+	return db, nil
+}
+
+// escape makes a path fit for a file: URI (sqlite.org/uri.html).
+func escape(path string) string {
+	var out []byte
+	for i := range len(path) {
+		switch c := path[i]; c {
+		case '?', '#', '%':
+			out = append(out, fmt.Sprintf("%%%02x", c)...)
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+// tx runs fn in one transaction.
+func (f *file) tx(ctx context.Context, fn func(*sql.Tx) error) error {
+	db, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("state %q: %w", f.path, err)
+	}
+	if err := fn(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("state %q: %w", f.path, err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package errs
+
+// Nearest returns the word of known that is closest to word by edit distance, or "" when none is near enough to be what
+// was meant: at most two edits, and fewer than half of the word's letters.
+func Nearest(word string, known []string) string {
+	best, limit := "", min(2, (len(word)-1)/2)
+	for _, k := range known {
+		if d := distance(word, k, limit); d <= limit {
+			best, limit = k, d-1
+		}
+	}
+	return best
+}
+
+// DidYouMean returns `; did you mean "x"?` for the nearest known word, or "".
+func DidYouMean(word string, known []string) string {
+	if n := Nearest(word, known); n != "" {
+		return `; did you mean "` + n + `"?`
+	}
+	return ""
+}
+
+// distance is the Levenshtein distance of a and b, or any number over limit when it is greater than that.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,77 @@
+// Package netns makes network namespaces and gives them a way out through a process in user space, pasta(1) or
+// slirp4netns(1), which also publishes ports.
+//
+// A namespace is held by a bind mount of its file under /proc over an empty file, so it lives without a process in it.
+// Files beside each other in the request's Dir:
+//
+//	pasta.pid       pid of pasta, written by it before it goes into the background
+//	slirp.sock      slirp4netns' API (slirp4netns(1), "API SOCKET"), 0700 folder
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Create makes a new network namespace, mounted at path. The thread that made it is thrown away: it is in the new one.
+func Create(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("make network namespace: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		done <- create(path)
+	}()
+	return <-done
+}
+
+func create(path string) error {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return os.NewSyscallError("unshare network namespace", err)
+	}
+	own := "/proc/self/task/" + strconv.Itoa(unix.Gettid()) + "/ns/net"
+	if err := unix.Mount(own, path, "", unix.MS_BIND, ""); err != nil {
+		return os.NewSyscallError("mount network namespace", err)
+	}
+	return loopbackUp()
+}
+
+// loopbackUp turns lo on in the thread's namespace: nobody else does in a namespace that the runtime only joins.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	request, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return os.NewSyscallError("ioctl SIOCSIFFLAGS lo", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request))
+}
+
+// Remove unmounts the namespace at path and removes the file; what is gone already is fine.
+func Remove(path string) error {
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount network namespace %q: %w", path, err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

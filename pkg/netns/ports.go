@@ -1,0 +1,126 @@
+package netns
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"hull.dev/hull/pkg/errs"
+)
+
+// Port is a published port, or Count of them in a row.
+type Port struct {
+	HostIP    string // "": all addresses
+	Host      uint16 // 0: the kernel picks a free one
+	Container uint16
+	Count     uint16
+	Protocol  string // tcp, udp
+}
+
+// ParsePorts reads [[IP:][HOST]:]CONTAINER[/PROTOCOL], each a number or a range A-B (podman-run(1) --publish). A host port
+// that is not given is a free one, picked now.
+func ParsePorts(texts []string) ([]Port, error) {
+	var ports []Port
+	for _, text := range texts {
+		p, err := parsePort(text)
+		if err != nil {
+			return nil, err
+		}
+		if p.Host == 0 {
+			if err := p.pick(); err != nil {
+				return nil, err
+			}
+		}
+		ports = append(ports, p)
+	}
+	return ports, nil
+}
+
+// ExposePort turns PORT[-PORT][/PROTOCOL] of an image or --expose into published ports on free ports of the host.
+func ExposePort(text string) ([]Port, error) {
+	return ParsePorts([]string{text})
+}
+
+func parsePort(text string) (p Port, err error) {
+	bad := func(why string) (Port, error) {
+		return Port{}, errs.WithHint(errs.Invalid("port %q: %s", text, why), "write it [IP:][HOST_PORT:]CONTAINER_PORT[/tcp|udp]")
+	}
+	rest, protocol, ok := strings.Cut(text, "/")
+	if !ok {
+		protocol = "tcp"
+	}
+	p.Protocol = strings.ToLower(protocol)
+	switch p.Protocol {
+	case "tcp", "udp":
+	case "sctp":
+		return p, errs.NotBuilt("publishing sctp ports")
+	default:
+		return bad("the protocol is tcp or udp")
+	}
+	if strings.HasPrefix(rest, "[") {
+		ip, after, ok := strings.Cut(rest[1:], "]:")
+		if !ok {
+			return bad("the bracket is not closed by ]:")
+		}
+		p.HostIP, rest = ip, after
+	} else if strings.Count(rest, ":") == 2 {
+		p.HostIP, rest, _ = strings.Cut(rest, ":")
+	}
+	if p.HostIP != "" && net.ParseIP(p.HostIP) == nil {
+		return bad("the address is none")
+	}
+	host, inside, both := strings.Cut(rest, ":")
+	if !both {
+		host, inside = "", rest
+	}
+	var hostCount uint16
+	if p.Container, p.Count, ok = portRange(inside); !ok {
+		return bad("ports are 1 to 65535")
+	}
+	if host == "" {
+		return p, nil
+	}
+	if p.Host, hostCount, ok = portRange(host); !ok {
+		return bad("ports are 1 to 65535")
+	}
+	if hostCount != p.Count {
+		return bad("the two ranges differ in length")
+	}
+	return p, nil
+}
+
+func portRange(text string) (first, count uint16, ok bool) {
+	a, b, two := strings.Cut(text, "-")
+	if !two {
+		b = a
+	}
+	from, err1 := strconv.ParseUint(a, 10, 16)
+	to, err2 := strconv.ParseUint(b, 10, 16)
+	if err1 != nil || err2 != nil || from == 0 || to < from {
+		return 0, 0, false
+	}
+	return uint16(from), uint16(to - from + 1), true
+}
+
+// pick finds a free port by having the kernel give one out.
+func (p *Port) pick() error {
+	if p.Count > 1 {
+		p.Host = p.Container // a range keeps its numbers
+		return nil
+	}
+	address := net.JoinHostPort(p.HostIP, "0")
+	if p.Protocol == "udp" {
+		l, err := net.ListenPacket("udp", address)
+		if err != nil {
+			return err
+		}
+		p.Host = uint16(l.LocalAddr().(*net.UDPAddr).Port) //nolint:forcetypeassert // it is what ListenPacket makes
+		return l.Close()
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	p.Host = uint16(l.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it is what Listen makes
+	return l.Close()
+}

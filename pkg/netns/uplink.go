@@ -1,0 +1,284 @@
+package netns
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/errs"
+)
+
+// startDeadline is how long an uplink may take until it is ready.
+const startDeadline = 20 * time.Second
+
+// Request asks for an uplink.
+type Request struct {
+	Mode  string // slirp4netns[:OPTION,...] or pasta[:OPTION,...]
+	Path  string // of the namespace
+	Dir   string // for the uplink's own files
+	Ports []Port
+}
+
+// Running is an uplink at work.
+type Running struct {
+	PID   int
+	Start uint64   // field 22 of /proc/PID/stat
+	IPs   []string // inside; none where the uplink takes the host's
+	DNS   []string // servers that it offers; none where the host's are to be used
+}
+
+// Uplink returns the faster one that is installed: slirp4netns starts in a third of pasta's time (docs/design).
+func Uplink(root bool) (string, error) {
+	for _, name := range []string{"slirp4netns", "pasta"} {
+		if _, err := exec.LookPath(name); err == nil && (!root || name == "slirp4netns") {
+			return name, nil
+		}
+	}
+	return "", errs.WithHint(errors.New("no uplink for the container's network: neither slirp4netns nor pasta is installed"),
+		"apt-get install slirp4netns, or run with --network=none or host")
+}
+
+var slirpOptions = []string{"allow_host_loopback", "cidr", "enable_ipv6", "mtu", "outbound_addr", "outbound_addr6", "port_handler"}
+
+// CheckUplink checks the name and the options of a mode.
+func CheckUplink(mode string) error {
+	name, options, _ := strings.Cut(mode, ":")
+	if _, err := exec.LookPath(name); err != nil {
+		return errs.WithHint(fmt.Errorf("--network=%s: %s is not installed", mode, name), "apt-get install %s", map[string]string{"pasta": "passt"}[name]+strings.TrimPrefix(name, "pasta"))
+	}
+	if name == "pasta" {
+		return nil // its options are its own
+	}
+	_, err := slirpArgs(options)
+	return err
+}
+
+// Start starts the uplink and returns when it is ready. The process lives on after this one.
+func Start(ctx context.Context, r Request) (Running, error) {
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	defer cancel()
+	name, options, _ := strings.Cut(r.Mode, ":")
+	if name == "pasta" {
+		return startPasta(ctx, r, options)
+	}
+	return startSlirp(ctx, r, options)
+}
+
+func startPasta(ctx context.Context, r Request, options string) (Running, error) {
+	pidFile := filepath.Join(r.Dir, "pasta.pid")
+	args := []string{"--config-net", "--quiet", "--no-map-gw", "--netns", r.Path, "--pid", pidFile}
+	if options != "" {
+		args = append(args, strings.Split(options, ",")...)
+	}
+	for _, protocol := range []struct{ name, host, guest string }{{"tcp", "-t", "-T"}, {"udp", "-u", "-U"}} {
+		any := false
+		for _, p := range r.Ports {
+			if p.Protocol == protocol.name {
+				args, any = append(args, protocol.host, p.pasta()), true
+			}
+		}
+		if !any {
+			args = append(args, protocol.host, "none")
+		}
+		args = append(args, protocol.guest, "none")
+	}
+	cmd := exec.CommandContext(ctx, "pasta", args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	if err := cmd.Run(); err != nil { // it goes into the background when it is ready
+		return Running{}, fmt.Errorf("pasta: %w: %s", err, lastLine(out.String()))
+	}
+	data, err := os.ReadFile(pidFile)
+	if err != nil {
+		return Running{}, fmt.Errorf("pasta: %w", err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	return Running{PID: pid, Start: startTime(pid)}, err
+}
+
+// pasta is the port in pasta's words: [ADDRESS/]HOST[-HOST]:CONTAINER[-CONTAINER].
+func (p Port) pasta() string {
+	part := func(first uint16) string {
+		if p.Count > 1 {
+			return fmt.Sprintf("%d-%d", first, first+p.Count-1)
+		}
+		return strconv.Itoa(int(first))
+	}
+	text := part(p.Host) + ":" + part(p.Container)
+	if p.HostIP != "" {
+		return p.HostIP + "/" + text
+	}
+	return text
+}
+
+// slirpArgs turns podman's option words into slirp4netns' flags.
+func slirpArgs(options string) ([]string, error) {
+	flags := map[string]string{"mtu": "--mtu=65520"}
+	loopback := false
+	for option := range strings.SplitSeq(options, ",") {
+		key, value, _ := strings.Cut(option, "=")
+		switch key {
+		case "":
+		case "allow_host_loopback":
+			loopback = value == "true"
+		case "cidr", "mtu":
+			flags[key] = "--" + key + "=" + value
+		case "outbound_addr", "outbound_addr6":
+			flags[key] = "--" + strings.Replace(key, "_", "-", 1) + "=" + value
+		case "enable_ipv6":
+			if value == "true" {
+				flags[key] = "--enable-ipv6"
+			}
+		case "port_handler":
+			if value != "slirp4netns" {
+				return nil, errs.NotBuilt("slirp4netns:port_handler=" + value)
+			}
+		default:
+			return nil, errs.Invalid("slirp4netns: there is no option %q%s", key, errs.DidYouMean(key, slirpOptions))
+		}
+	}
+	if !loopback {
+		flags["loopback"] = "--disable-host-loopback"
+	}
+	args := make([]string, 0, len(flags))
+	for _, f := range flags {
+		args = append(args, f)
+	}
+	slices.Sort(args)
+	return args, nil
+}
+
+func startSlirp(ctx context.Context, r Request, options string) (up Running, err error) {
+	args, err := slirpArgs(options)
+	if err != nil {
+		return up, err
+	}
+	readyR, readyW, err := os.Pipe()
+	if err != nil {
+		return up, err
+	}
+	defer readyR.Close()
+	socket := filepath.Join(r.Dir, "slirp.sock")
+	if len(r.Ports) > 0 {
+		args = append(args, "--api-socket", socket)
+	}
+	args = append(args, "--enable-sandbox", "--enable-seccomp", "--configure", "--ready-fd=3", "--netns-type=path", r.Path, "tap0")
+	cmd := exec.Command("slirp4netns", args...) //nolint:noctx // it outlives us
+	cmd.ExtraFiles = []*os.File{readyW}
+	log, err := os.OpenFile(filepath.Join(r.Dir, "slirp.log"), os.O_CREATE|os.O_RDWR|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return up, err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return up, fmt.Errorf("start slirp4netns: %w", err)
+	}
+	_ = readyW.Close()
+	_ = readyR.SetReadDeadline(time.Now().Add(startDeadline))
+	if n, _ := readyR.Read(make([]byte, 1)); n != 1 {
+		_ = cmd.Process.Kill()
+		waitErr := cmd.Wait()
+		text, _ := os.ReadFile(log.Name())
+		return up, fmt.Errorf("slirp4netns: %w: %s", waitErr, lastLine(string(text)))
+	}
+	up = Running{PID: cmd.Process.Pid, Start: startTime(cmd.Process.Pid), IPs: []string{"10.0.2.100"}, DNS: []string{"10.0.2.3"}}
+	for _, p := range r.Ports {
+		if err := p.forward(ctx, socket); err != nil {
+			_ = cmd.Process.Kill()
+			return up, errors.Join(err, ignoreExit(cmd.Wait()))
+		}
+	}
+	return up, cmd.Process.Release()
+}
+
+func ignoreExit(err error) error {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil
+	}
+	return err
+}
+
+// forward asks slirp4netns to publish the port, one request per number.
+func (p Port) forward(ctx context.Context, socket string) error {
+	for i := range p.Count {
+		request, err := json.Marshal(map[string]any{"execute": "add_hostfwd", "arguments": map[string]any{
+			"proto": p.Protocol, "host_addr": p.HostIP, "host_port": p.Host + i, "guest_addr": "10.0.2.100", "guest_port": p.Container + i,
+		}})
+		if err != nil {
+			return err
+		}
+		if err := ask(ctx, socket, request); err != nil {
+			return errs.WithHint(fmt.Errorf("publish port %d: %w", p.Host+i, err), "another process has that port, or it is below net.ipv4.ip_unprivileged_port_start")
+		}
+	}
+	return nil
+}
+
+func ask(ctx context.Context, socket string, request []byte) error {
+	dir, err := os.Open(filepath.Dir(socket)) // a socket's path is 107 bytes at most: go through the folder's descriptor
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(socket)))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	if _, err := conn.Write(request); err != nil {
+		return err
+	}
+	if c, ok := conn.(*net.UnixConn); ok {
+		_ = c.CloseWrite()
+	}
+	var answer struct {
+		Error *struct {
+			Desc string `json:"desc"`
+		} `json:"error"`
+	}
+	if err := json.NewDecoder(conn).Decode(&answer); err != nil {
+		return err
+	}
+	if answer.Error != nil {
+		return errors.New(answer.Error.Desc)
+	}
+	return nil
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+// startTime is field 22 of /proc/PID/stat (proc(5)), or 0.
+func startTime(pid int) uint64 {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	if len(fields) < 20 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(fields[19], 10, 64)
+	return n
+}

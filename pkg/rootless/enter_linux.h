@@ -1,0 +1,15 @@
+// What the constructor in enter_linux.c tells Go.
+#ifndef HULL_ENTER_H
+#define HULL_ENTER_H
+
+#define HULL_NOT_ENTERED 0 // no pause process, or we are root already
+#define HULL_ENTERED 1     // inside the user's namespaces, as root there
+#define HULL_NOT_NEEDED 2  // the command word says that it works outside
+#define HULL_JOIN_FAILED 3 // hull_entered_errno says why
+
+extern int hull_entered;
+extern int hull_entered_errno;
+extern unsigned hull_uid; // of the user on the host, when entered
+extern unsigned hull_gid;
+
+#endif

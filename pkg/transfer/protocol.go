@@ -1,0 +1,141 @@
+// Package transfer is what hull and hull-image say to each other. hull-image is the program that reads archives and talks
+// to registries: slow to start and exposed to data of strangers, so it is apart from the one that users run all day.
+//
+// hull starts hull-image once per job, inside the same user and mount namespaces. Three descriptors matter:
+//
+//	0  the archive, when it comes from hull's standard input; else /dev/null
+//	3  hull → hull-image: one Request as JSON; then nothing, and its end means that hull is gone: the job is cancelled
+//	4  hull-image → hull: one Message as JSON per line: any number with Progress, one with Result or Error, the end
+//
+// Descriptor 2 is collected; its last line is what is told when hull-image dies without a Result or Error. A Message is
+// at most maxLine bytes. Names and paths travel as they are; no secret is an argument.
+package transfer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/containerd/errdefs"
+
+	"hull.dev/hull/pkg/errs"
+)
+
+const (
+	version = 1
+	maxLine = 1 << 20
+
+	requestFD = 3
+	answerFD  = 4
+)
+
+// Operations of a Request.
+const (
+	OpLoad   = "load"   // images of an archive into the store
+	OpImport = "import" // a root file system's tar into the store, as an image of one layer
+	OpHello  = "hello"  // the built-in image into the store
+)
+
+// Request is a job.
+type Request struct {
+	Version int    `json:"version"`
+	Op      string `json:"op"`
+	Store   Store  `json:"store"`
+
+	// Path is the archive, absolute; "" is descriptor 0. Source is what the user called it, for messages.
+	Path   string `json:"path,omitempty"`
+	Source string `json:"source,omitempty"`
+
+	Import Import `json:"import,omitzero"`
+
+	// HelloPath is the static program of the built-in image.
+	HelloPath string `json:"helloPath,omitempty"`
+}
+
+// Store is where the images go; the fields are those of layers.Options.
+type Store struct {
+	Root          string   `json:"root,omitempty"`
+	RunRoot       string   `json:"runRoot,omitempty"`
+	Driver        string   `json:"driver,omitempty"`
+	DriverOptions []string `json:"driverOptions,omitempty"`
+	ImageStore    string   `json:"imageStore,omitempty"`
+}
+
+// Import is what podman-import(1) has besides the archive.
+type Import struct {
+	Name    string   `json:"name,omitempty"` // normalized; "" leaves the image without a name
+	Changes []string `json:"changes,omitempty"`
+	Message string   `json:"message,omitempty"`
+	OS      string   `json:"os,omitempty"`
+	Arch    string   `json:"arch,omitempty"`
+	Variant string   `json:"variant,omitempty"`
+}
+
+// Progress is one step, in words for people.
+type Progress struct {
+	Text string `json:"text"`
+}
+
+// Result is what a job made.
+type Result struct {
+	Images []Image `json:"images"`
+}
+
+// Image is an image that is now in the store.
+type Image struct {
+	ID    string   `json:"id"`              // 64 hexadecimal digits
+	Names []string `json:"names,omitempty"` // that this job gave it
+}
+
+// Failure is an error on its way through the pipe.
+type Failure struct {
+	Class   string `json:"class,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Message is one line of descriptor 4; one field is set.
+type Message struct {
+	Progress *Progress `json:"progress,omitempty"`
+	Result   *Result   `json:"result,omitempty"`
+	Error    *Failure  `json:"error,omitempty"`
+}
+
+// classes are the ones that cross the pipe.
+var classes = map[string]error{
+	"not-found": errdefs.ErrNotFound, "invalid": errdefs.ErrInvalidArgument, "exists": errdefs.ErrAlreadyExists,
+	"conflict": errdefs.ErrConflict, "precondition": errdefs.ErrFailedPrecondition,
+	"exhausted": errdefs.ErrResourceExhausted, "denied": errdefs.ErrPermissionDenied,
+	"not-implemented": errdefs.ErrNotImplemented, "unavailable": errdefs.ErrUnavailable,
+	"data-loss": errdefs.ErrDataLoss, "canceled": context.Canceled,
+}
+
+// failure makes err fit for the pipe.
+func failure(err error) *Failure {
+	f := &Failure{Message: err.Error(), Hint: errs.Hint(err)}
+	for name, class := range classes {
+		if errors.Is(err, class) {
+			f.Class = name
+		}
+	}
+	if len(f.Message) > maxLine/4 { // what a stranger's archive says is repeated in part only
+		f.Message = f.Message[:maxLine/4]
+	}
+	return f
+}
+
+// Err is the failure as an error again: same words, class and hint.
+func (f *Failure) Err() error {
+	var err error = &failed{f.Message, classes[f.Class]}
+	if f.Hint != "" {
+		err = errs.WithHint(err, "%s", f.Hint)
+	}
+	return err
+}
+
+type failed struct {
+	message string
+	class   error
+}
+
+func (e *failed) Error() string { return e.message }
+func (e *failed) Unwrap() error { return e.class }

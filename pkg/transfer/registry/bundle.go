@@ -1,0 +1,45 @@
+package registry
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Limits, in bytes; those of go.podman.io/image.
+const (
+	maxManifest = 4 << 20
+	maxConfig   = 4 << 20
+	maxIndex    = 1 << 20
+)
+
+// bundle is one image, ready for the store, wherever it came from.
+type bundle struct {
+	manifest  []byte
+	mediaType string
+	config    digest.Digest
+	blobs     map[digest.Digest]blob
+	layers    []digest.Digest // keys of blobs, lowest first
+	names     []string        // normalized, with tags
+}
+
+// id is the image's id in the store.
+func (b *bundle) id() string { return b.config.Encoded() }
+
+// blob is a layer or config.
+type blob struct {
+	size int64
+	open func() (io.ReadCloser, error)
+}
+
+func memory(data []byte) blob {
+	return blob{int64(len(data)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+}
+
+func in(f files, name string, size int64) blob {
+	return blob{size, func() (io.ReadCloser, error) {
+		r, _, err := f.open(name)
+		return r, err
+	}}
+}

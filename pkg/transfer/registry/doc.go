@@ -1,0 +1,71 @@
+// Package registry is what hull-image does: it moves images between archives, registries and the store. It alone links
+// go.podman.io/image.
+//
+// Archives come from strangers. Nothing of an archive is unpacked before it is known what it is: the outer tar is only
+// indexed (tarfiles.go), its manifests and configs are bounded and checked against their digests (docker.go, oci.go), and
+// each layer is walked once, entry by entry, before the store sees it (check.go): names that lead out of the root, more
+// bytes than the disk has, a tar that ends early. What the store then reads passes a digest check on the way (source.go).
+// A job leaves the store as it was unless all of it succeeds (put.go), and its temporary files go with the process: they
+// have no name, or lie in a folder that the next job removes when nobody holds its lock (stage.go).
+package registry
+
+import (
+	"context"
+	"errors"
+
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/transfer"
+)
+
+// Handle does one job of hull's; it is a transfer.Handler.
+func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Progress)) (_ transfer.Result, err error) {
+	store, err := layers.Open(layers.Options{
+		Root: r.Store.Root, RunRoot: r.Store.RunRoot, Driver: r.Store.Driver,
+		DriverOptions: r.Store.DriverOptions, ImageStore: r.Store.ImageStore,
+	})
+	if err != nil {
+		return transfer.Result{}, err
+	}
+	j := &job{request: r, store: store, say: func(text string) { progress(transfer.Progress{Text: text}) }}
+	if j.stage, err = newStage(store.GraphRoot()); err != nil {
+		return transfer.Result{}, err
+	}
+	defer func() { err = errors.Join(err, j.stage.close()) }()
+	switch r.Op {
+	case transfer.OpLoad:
+		return j.load(ctx)
+	case transfer.OpImport:
+		return j.importTar(ctx)
+	case transfer.OpHello:
+		return j.hello(ctx)
+	}
+	return transfer.Result{}, errs.Invalid("hull-image does not know the operation %q", r.Op)
+}
+
+// job is one request with what it needs.
+type job struct {
+	request transfer.Request
+	store   *layers.Store
+	stage   *stage
+	say     func(string)
+}
+
+// bad is an error of class ErrInvalidArgument about the job's archive. It is told without what the libraries between
+// the archive and here wrap around it.
+func (j *job) bad(format string, args ...any) error {
+	return &archiveError{errs.Invalid("archive %q: "+format, append([]any{j.request.Source}, args...)...)}
+}
+
+// archiveError is an error whose words say it all.
+type archiveError struct{ error }
+
+func (e *archiveError) Unwrap() error { return e.error }
+
+// plain gives the archiveError in err if there is one, else err.
+func plain(err error) error {
+	if a, ok := errors.AsType[*archiveError](err); ok {
+		return a
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/containerd/errdefs"
+	"go.podman.io/image/v5/copy"
+	"go.podman.io/image/v5/signature"
+	"go.podman.io/image/v5/storage"
+	"go.podman.io/image/v5/types"
+
+	"hull.dev/hull/pkg/cleanup"
+	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/transfer"
+)
+
+// put copies all bundles into the store and gives them their names when all are there. If one fails, those that were
+// not there before are removed again.
+func (j *job) put(ctx context.Context, bundles []*bundle) (_ transfer.Result, err error) {
+	var added []string
+	defer func() {
+		if err != nil {
+			err = errors.Join(plain(err), j.takeBack(ctx, added))
+		}
+	}()
+	for _, b := range bundles {
+		if err := j.check(ctx, b); err != nil {
+			return transfer.Result{}, err
+		}
+	}
+	j.say("Getting image source signatures")
+	for _, b := range bundles {
+		_, before := j.store.ImageByID(ctx, b.id())
+		if errdefs.IsNotFound(before) {
+			added = append(added, b.id())
+		}
+		if err := j.copy(ctx, b); err != nil {
+			return transfer.Result{}, err
+		}
+		failpoint.Hit("load/copied")
+	}
+	j.say("Writing manifest to image destination")
+	var result transfer.Result
+	for _, b := range bundles {
+		if len(b.names) > 0 {
+			if err := j.store.AddNames(ctx, b.id(), b.names...); err != nil {
+				return transfer.Result{}, err
+			}
+		}
+		failpoint.Hit("load/named")
+		result.Images = append(result.Images, transfer.Image{ID: b.id(), Names: b.names})
+	}
+	return result, nil
+}
+
+// check walks over the layers of b that the store does not have yet.
+func (j *job) check(ctx context.Context, b *bundle) error {
+	seen := map[string]bool{}
+	for _, d := range b.layers {
+		if seen[d.String()] {
+			continue
+		}
+		seen[d.String()] = true
+		r, err := b.blobs[d].open()
+		if err != nil {
+			return err
+		}
+		_, err = j.checkLayer(ctx, r, "layer "+d.String())
+		if err = errors.Join(err, r.Close()); err != nil {
+			return plain(err)
+		}
+	}
+	return nil
+}
+
+func (j *job) copy(ctx context.Context, b *bundle) (err error) {
+	store, err := j.store.Raw()
+	if err != nil {
+		return err
+	}
+	to, err := storage.Transport.NewStoreReference(store, nil, b.id())
+	if err != nil {
+		return err
+	}
+	// Local archives are what the user says they are; policy.json is for what comes over the network.
+	policy, err := signature.NewPolicyContext(&signature.Policy{Default: signature.PolicyRequirements{signature.NewPRInsecureAcceptAnything()}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, policy.Destroy()) }()
+	_, err = copy.Image(ctx, policy, to, source{b, j}, &copy.Options{
+		RemoveSignatures: true,
+		DestinationCtx:   &types.SystemContext{BigFilesTemporaryDir: j.stage.dir},
+		SourceCtx:        &types.SystemContext{BigFilesTemporaryDir: j.stage.dir},
+	})
+	if err != nil {
+		return fmt.Errorf("copy image from %q to the store: %w", j.request.Source, err)
+	}
+	return nil
+}
+
+// takeBack removes images that this job added.
+func (j *job) takeBack(ctx context.Context, ids []string) error {
+	ctx, cancel := cleanup.Context(ctx)
+	defer cancel()
+	var failed error
+	for _, id := range slices.Backward(ids) {
+		if _, err := j.store.DeleteImage(ctx, id); err != nil && !errdefs.IsNotFound(err) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}

@@ -1,0 +1,142 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/image"
+	"go.podman.io/image/v5/types"
+)
+
+// source shows a bundle to go.podman.io/image as an image to copy from.
+type source struct {
+	bundle *bundle
+	job    *job
+}
+
+var (
+	_ types.ImageReference = source{}
+	_ types.ImageSource    = source{}
+
+	errReadOnly = errors.New("an archive that is being loaded cannot be written")
+)
+
+// Transport is a name for messages only.
+func (source) Transport() types.ImageTransport { return transport{} }
+
+// StringWithinTransport is the archive, for messages.
+func (s source) StringWithinTransport() string { return s.job.request.Source }
+
+// DockerReference is nil: the names come after the copy.
+func (source) DockerReference() reference.Named { return nil }
+
+// PolicyConfigurationIdentity is "": local archives are accepted as they are.
+func (source) PolicyConfigurationIdentity() string { return "" }
+
+// PolicyConfigurationNamespaces is empty.
+func (source) PolicyConfigurationNamespaces() []string { return nil }
+
+// NewImage is what types.ImageReference asks for.
+func (s source) NewImage(ctx context.Context, sys *types.SystemContext) (types.ImageCloser, error) {
+	return image.FromSource(ctx, sys, s)
+}
+
+// NewImageSource is the source itself.
+func (s source) NewImageSource(context.Context, *types.SystemContext) (types.ImageSource, error) {
+	return s, nil
+}
+
+// NewImageDestination is an error.
+func (source) NewImageDestination(context.Context, *types.SystemContext) (types.ImageDestination, error) {
+	return nil, errReadOnly
+}
+
+// DeleteImage is an error.
+func (source) DeleteImage(context.Context, *types.SystemContext) error { return errReadOnly }
+
+// Reference is the source itself.
+func (s source) Reference() types.ImageReference { return s }
+
+// Close has nothing to close: the archive is open for longer than one image.
+func (source) Close() error { return nil }
+
+// GetManifest returns the bundle's only manifest.
+func (s source) GetManifest(_ context.Context, instance *digest.Digest) ([]byte, string, error) {
+	if instance != nil {
+		return nil, "", fmt.Errorf("no manifest %s in the archive", *instance)
+	}
+	return s.bundle.manifest, s.bundle.mediaType, nil
+}
+
+// GetBlob opens a blob; reading it to its end checks size and digest.
+func (s source) GetBlob(ctx context.Context, info types.BlobInfo, _ types.BlobInfoCache) (io.ReadCloser, int64, error) {
+	b, ok := s.bundle.blobs[info.Digest]
+	if !ok {
+		return nil, 0, s.job.bad("%s is missing", info.Digest)
+	}
+	r, err := b.open()
+	if err != nil {
+		return nil, 0, err
+	}
+	what := "blob"
+	if info.Digest == s.bundle.config {
+		what = "config"
+	}
+	s.job.say(fmt.Sprintf("Copying %s %s", what, info.Digest))
+	return &checked{ctx, r, info.Digest, info.Digest.Algorithm().Hash(), s.job}, b.size, nil
+}
+
+// HasThreadSafeGetBlob is true: all reading is at offsets.
+func (source) HasThreadSafeGetBlob() bool { return true }
+
+// GetSignatures is empty; archives have none that are understood.
+func (source) GetSignatures(context.Context, *digest.Digest) ([][]byte, error) { return nil, nil }
+
+// LayerInfosForCopy is nil: the manifest says it all.
+func (source) LayerInfosForCopy(context.Context, *digest.Digest) ([]types.BlobInfo, error) {
+	return nil, nil
+}
+
+// checked is a blob on its way: it ends when the job does, and at its end it must have had the digest.
+type checked struct {
+	ctx  context.Context //nolint:containedctx // io.Reader has no place for it, and a copy of gigabytes must stop
+	r    io.ReadCloser
+	want digest.Digest
+	hash hash.Hash
+	job  *job
+}
+
+// Read reads on, and at the end of the blob is an error unless it is the blob that it should be.
+func (c *checked) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.r.Read(p)
+	c.hash.Write(p[:n])
+	if errors.Is(err, io.EOF) {
+		if got := digest.NewDigest(c.want.Algorithm(), c.hash); got != c.want {
+			return n, c.job.bad("wrong digest: the data named %s is %s", c.want, got)
+		}
+	}
+	return n, err
+}
+
+// Close closes the blob.
+func (c *checked) Close() error { return c.r.Close() }
+
+// transport is a name for messages.
+type transport struct{}
+
+// Name is how messages begin.
+func (transport) Name() string { return "archive" }
+
+// ParseReference is an error: there are no references in words.
+func (transport) ParseReference(string) (types.ImageReference, error) { return nil, errReadOnly }
+
+// ValidatePolicyConfigurationScope is an error: policies cannot name this.
+func (transport) ValidatePolicyConfigurationScope(string) error { return errReadOnly }
