@@ -1,3 +1,9 @@
+// The Go runtime reads the cgroup and the mount table at its start to choose GOMAXPROCS, which is given anyway; the mount
+// table is long where many containers run.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command hull-conmon watches one container, or one process exec'ed into one: it holds the pty or the pipes, writes the
 // log, serves attach, waits for the exit and sees to the clean-up. The engine starts it (libpod/internal/monitor) and
 // talks to it in the frames of conmon/protocol; nobody calls it by hand.

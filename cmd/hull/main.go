@@ -6,6 +6,12 @@ import (
 
 	"hull.dev/hull/cmd/hull/internal/app"
 	"hull.dev/hull/cmd/hull/internal/streams"
+	"hull.dev/hull/pkg/layers"
 )
 
-func main() { os.Exit(app.Main(os.Args[1:], streams.System())) }
+func main() {
+	if layers.Reexec() { // this is a child of the storage library's
+		return
+	}
+	os.Exit(app.Main(os.Args[1:], streams.System()))
+}

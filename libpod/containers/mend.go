@@ -274,3 +274,9 @@ func waitProcess(ctx context.Context, pid int, start uint64) error {
 	}
 	return context.Cause(ctx)
 }
+
+// exitCode is the code in the monitor's status, once the run is over.
+func (s *Service) exitCode(id string) (int, bool) {
+	m, err := protocol.ReadStatus(s.dir(id))
+	return int(m.ExitCode), err == nil && m.State == protocol.StateExited
+}

@@ -172,8 +172,8 @@ func (c *Config) read(path string) ([]Warning, error) {
 	return warnings, nil
 }
 
-// withoutComments empties the lines that hold nothing but a comment, most of a distribution's file: the parser takes ten
-// times as long for them. Line numbers stay. A file with multi-line strings is left alone: such a line may be in one.
+// withoutComments empties the lines that hold nothing but a comment, most of a distribution's file: decoding takes four
+// times as long with them (0.63 ms and 0.14 ms for Debian's). Line numbers stay. A file with multi-line strings is left alone: such a line may be in one.
 func withoutComments(text string) string {
 	if strings.Contains(text, `"""`) || strings.Contains(text, `'''`) {
 		return text

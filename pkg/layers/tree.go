@@ -164,3 +164,14 @@ func (s *Store) LayerData(ctx context.Context, id string) (driver string, data m
 	}
 	return d.String(), data, wrap(err, "read layer %q", short(id))
 }
+
+// DeleteUnusedLayer removes a layer that UnusedLayers told of. The store refuses it (ErrConflict) when an image, container
+// or layer came to stand on it meanwhile. A layer of a pull that is going on in another process looks unused until its
+// image is recorded: only a repair that the user asked for may call this.
+func (s *Store) DeleteUnusedLayer(ctx context.Context, id string) error {
+	store, err := s.opened(ctx)
+	if err != nil {
+		return err
+	}
+	return wrap(store.DeleteLayer(id), "delete layer %q", short(id))
+}

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/errs"
 )
@@ -19,7 +22,32 @@ type Handler func(ctx context.Context, r Request, progress func(Progress)) (Resu
 // Serve is hull-image's side: it reads the request from descriptor 3, runs handle and writes what comes of it to
 // descriptor 4. The context that handle gets ends when hull goes away. The error is for a caller that is not hull.
 func Serve(ctx context.Context, handle Handler) error {
+	if err := closeInherited(); err != nil {
+		return err
+	}
 	return serve(ctx, os.NewFile(requestFD, "request"), os.NewFile(answerFD, "answer"), handle)
+}
+
+// closeInherited closes what hull's caller had open and hull passed on without knowing: descriptors over the protocol's
+// that an exec would inherit again. Go opens its own with close-on-exec.
+func closeInherited() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= answerFD {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			_ = unix.Close(fd)
+		}
+	}
+	// Children of this process, which the storage library makes of it, need neither of these.
+	unix.CloseOnExec(requestFD)
+	unix.CloseOnExec(answerFD)
+	return nil
 }
 
 func serve(ctx context.Context, in io.Reader, out io.Writer, handle Handler) error {

@@ -78,9 +78,30 @@ func (r *reader) catchUp() error {
 			_ = next.Close()
 			return err
 		}
-		r.close()
-		r.file, r.buf, r.at = next, nil, 0
+		if err := r.between(); err != nil {
+			_ = next.Close()
+			return err
+		}
+		r.turnTo(next)
 	}
+}
+
+// between reads the rotated file when it is not the one that was read last: the writer has rotated twice meanwhile.
+func (r *reader) between() error {
+	old, err := openLog(r.path + ".1")
+	if err != nil || old == nil {
+		return err
+	}
+	if r.file == nil || sameFile(r.file, old) {
+		return old.Close()
+	}
+	r.turnTo(old)
+	return r.drain()
+}
+
+func (r *reader) turnTo(f *os.File) {
+	r.close()
+	r.file, r.buf, r.at = f, nil, 0
 }
 
 // watcher wakes at changes in the folder of a log.

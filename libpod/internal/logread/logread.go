@@ -87,10 +87,9 @@ type reader struct {
 	o     Options
 	yield func(Entry) error
 
-	file    *os.File
-	buf     []byte // what was read of file and not handed out
-	at      int    // start of that in buf
-	midLine [2]bool
+	file *os.File
+	buf  []byte // what was read of file and not handed out
+	at   int    // start of that in buf
 }
 
 func (r *reader) close() {

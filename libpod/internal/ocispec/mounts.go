@@ -46,7 +46,7 @@ func mounts(in *Input, s *specs.Spec) error {
 	for _, v := range in.Config.Volumes {
 		list = append(list, specs.Mount{
 			Destination: v.Dest, Type: "bind", Source: in.Volumes[v.Name],
-			Options: bindOptions(slices.DeleteFunc(slices.Clone(v.Options), ours)),
+			Options: BindOptions(slices.DeleteFunc(slices.Clone(v.Options), ours)),
 		})
 	}
 	s.Mounts, err = ordered(list)
@@ -125,7 +125,7 @@ func userMount(m define.Mount) (specs.Mount, error) {
 		if err != nil {
 			return out, fmt.Errorf("mount %q: %w", m.Source, err)
 		}
-		out.Type, out.Source, out.Options = "bind", source, bindOptions(options)
+		out.Type, out.Source, out.Options = "bind", source, BindOptions(options)
 	case "tmpfs":
 		out.Type, out.Source = "tmpfs", "tmpfs"
 		out.Options = tmpfsOptions(options, slices.Contains(m.Options, "notmpcopyup"))
@@ -137,8 +137,8 @@ func userMount(m define.Mount) (specs.Mount, error) {
 	return out, nil
 }
 
-// bindOptions completes the options of a bind mount by podman's defaults: rw, rprivate, rbind.
-func bindOptions(given []string) []string {
+// BindOptions completes the options of a bind mount by podman's defaults: rw, rprivate, rbind.
+func BindOptions(given []string) []string {
 	out := slices.Clone(given)
 	lacks := func(words ...string) bool {
 		return !slices.ContainsFunc(out, func(o string) bool { return slices.Contains(words, o) })

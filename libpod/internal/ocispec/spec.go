@@ -16,8 +16,8 @@ import (
 	"hull.dev/hull/pkg/errs"
 )
 
-// version is the spec's: umask, time of 2020, is in it, and nothing newer is used.
-const version = "1.0.2"
+// Version is the spec's: umask, time of 2020, is in it, and nothing newer is used.
+const Version = "1.0.2"
 
 // Input is what a spec is made from besides the container's own config.
 type Input struct {
@@ -44,7 +44,7 @@ type Input struct {
 func Make(in Input) (*specs.Spec, error) {
 	o := &in.Config.Options
 	s := &specs.Spec{
-		Version:     version,
+		Version:     Version,
 		Root:        &specs.Root{Path: in.Rootfs, Readonly: o.ReadOnly},
 		Hostname:    in.Config.Hostname,
 		Annotations: annotations(in.Config),

@@ -91,10 +91,11 @@ func (j *job) copy(ctx context.Context, b *bundle) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, policy.Destroy()) }()
+	// The cache knows where registries have which blobs; a local archive has no use for it, and it would be outside of
+	// the store.
+	sys := &types.SystemContext{BigFilesTemporaryDir: j.stage.dir, BlobInfoCacheDir: j.stage.dir}
 	_, err = copy.Image(ctx, policy, to, source{b, j}, &copy.Options{
-		RemoveSignatures: true,
-		DestinationCtx:   &types.SystemContext{BigFilesTemporaryDir: j.stage.dir},
-		SourceCtx:        &types.SystemContext{BigFilesTemporaryDir: j.stage.dir},
+		RemoveSignatures: true, DestinationCtx: sys, SourceCtx: sys,
 	})
 	if err != nil {
 		return fmt.Errorf("copy image from %q to the store: %w", j.request.Source, err)

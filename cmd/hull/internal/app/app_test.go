@@ -135,6 +135,26 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// TestOptionLines holds lines of podman stop --help.
+func TestOptionLines(t *testing.T) {
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	fs.BoolP("all", "a", false, "Stop all running containers")
+	fs.StringArray("cidfile", nil, "Read the container ID from the file")
+	fs.BoolP("latest", "l", false, "Act on the latest container podman is aware of\nNot supported with the \"--remote\" flag")
+	fs.UintP("time", "t", 10, "Seconds to wait for stop before killing the container")
+	fs.String("secret", "", "")
+	_ = fs.MarkHidden("secret")
+	const want = `  -a, --all                   Stop all running containers
+      --cidfile stringArray   Read the container ID from the file
+  -l, --latest                Act on the latest container podman is aware of
+                              Not supported with the "--remote" flag
+  -t, --time uint             Seconds to wait for stop before killing the container (default 10)
+`
+	if got := optionLines(fs); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestCompletion(t *testing.T) {
 	for shell, want := range map[string]string{"bash": "__start_hull", "zsh": "#compdef hull", "fish": "complete -c hull", "powershell": "Register-ArgumentCompleter"} {
 		code, out, _ := call(t, "completion", shell)

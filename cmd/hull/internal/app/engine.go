@@ -23,7 +23,7 @@ func (d deps) engine(ctx context.Context) (*libpod.Engine, error) {
 // reader opens the engine where the process is. It can read the state, and change nothing that needs the namespaces.
 func (d deps) reader(context.Context) (*libpod.Engine, error) {
 	g := d.globals
-	c, err := g.settings()
+	c, err := d.config()
 	if err != nil {
 		return nil, err
 	}

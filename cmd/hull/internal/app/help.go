@@ -41,7 +41,7 @@ func usage(w io.Writer, cmd *cobra.Command) error {
 		fmt.Fprintf(&b, "\nAliases:\n  %s\n", cmd.NameAndAliases())
 	}
 	if cmd.HasExample() {
-		fmt.Fprintf(&b, "\nExamples:\n  %s\n", indent(cmd.Example))
+		fmt.Fprintf(&b, "\nExamples:\n  %s\n", indent(Examples(cmd)))
 	}
 	if cmd.HasAvailableSubCommands() {
 		b.WriteString("\nAvailable Commands:\n")
@@ -52,10 +52,63 @@ func usage(w io.Writer, cmd *cobra.Command) error {
 		}
 	}
 	if flags := Options(cmd); flags.HasAvailableFlags() {
-		fmt.Fprintf(&b, "\nOptions:\n%s", flags.FlagUsages())
+		fmt.Fprintf(&b, "\nOptions:\n%s", optionLines(flags))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Examples are the examples of a command, a line each, with or without the indent that cobra's own help wants of them.
+func Examples(cmd *cobra.Command) string {
+	var lines []string
+	for line := range strings.SplitSeq(strings.Trim(cmd.Example, "\n"), "\n") {
+		lines = append(lines, strings.TrimPrefix(line, "  "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// optionLines are the flags in two columns, as podman has them; pflag adds [=true|false] to every switch since 1.1.
+func optionLines(flags *pflag.FlagSet) string {
+	var left, right []string
+	width := 0
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Deprecated != "" {
+			return
+		}
+		value, text := pflag.UnquoteUsage(f)
+		line := "      --" + f.Name
+		if f.Shorthand != "" {
+			line = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		if value != "" {
+			line += " " + value
+		}
+		if f.NoOptDefVal != "" && f.NoOptDefVal != "true" {
+			line += "[=" + f.NoOptDefVal + "]"
+		}
+		if d := Default(f); d != "" {
+			text += " (default " + d + ")"
+		}
+		left, right, width = append(left, line), append(right, text), max(width, len(line))
+	})
+	var b strings.Builder
+	for i := range left {
+		text := strings.ReplaceAll(right[i], "\n", "\n"+strings.Repeat(" ", width+3))
+		fmt.Fprintf(&b, "%-*s   %s\n", width, left[i], text)
+	}
+	return b.String()
+}
+
+// Default is a flag's default as help writes it, or "" for one that says nothing.
+func Default(f *pflag.Flag) string {
+	switch f.DefValue {
+	case "", "false", "[]", "0", "0s", "<nil>":
+		return ""
+	}
+	if f.Value.Type() == "string" {
+		return fmt.Sprintf("%q", f.DefValue)
+	}
+	return f.DefValue
 }
 
 // useLine is the command with what may follow it.

@@ -57,7 +57,7 @@ func manPage(cmd *cobra.Command) string {
 		}
 	}
 	if cmd.HasExample() {
-		fmt.Fprintf(&b, ".SH EXAMPLES\n.nf\n%s\n.fi\n", escape(strings.TrimSpace(cmd.Example)))
+		fmt.Fprintf(&b, ".SH EXAMPLES\n.nf\n%s\n.fi\n", escape(app.Examples(cmd)))
 	}
 	seeAlso(&b, cmd)
 	return b.String()
@@ -91,10 +91,8 @@ func option(b *strings.Builder, f *pflag.Flag) {
 		fmt.Fprintf(b, "=\\fI%s\\fR", escape(value))
 	}
 	fmt.Fprintf(b, "\n%s\n", escape(text))
-	switch f.DefValue {
-	case "", "false", "[]", "0":
-	default:
-		fmt.Fprintf(b, "The default is %s.\n", escape(f.DefValue))
+	if d := app.Default(f); d != "" {
+		fmt.Fprintf(b, "The default is %s.\n", escape(d))
 	}
 }
 

@@ -1,0 +1,83 @@
+# Every target works from a fresh clone. `make` lists them.
+SHELL        := /bin/bash
+.DEFAULT_GOAL := help
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+VERSION      := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+TAGS         := containers_image_openpgp,exclude_graphdriver_btrfs,netgo,osusergo,sqlite_omit_load_extension
+LDFLAGS      := -s -w -X hull.dev/hull/cmd/hull/internal/app.commit=$(VERSION)
+STATIC       := $(LDFLAGS) -extldflags "-static"
+export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS)
+RUN          ?= .
+UNIT         := $(shell go list ./... 2>/dev/null | grep -v '/test/')
+GOFUMPT      := go run mvdan.cc/gofumpt@v0.12.0
+# The suites make users, mount in namespaces of their own and install packages: they are root's.
+SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env PATH="$$PATH")
+
+.PHONY: help build install clean try deps test check unit script fault bench fuzz docs lint cover inittrace tidy-check
+
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+build: ## build the static programs into bin/
+	@mkdir -p bin
+	@go build -o bin/hull -ldflags '$(STATIC)' ./cmd/hull 2>&1 | grep -vE 'dlopen|^# |in function' ; exit $${PIPESTATUS[0]}
+	@CGO_ENABLED=0 go build -o bin/hull-conmon -ldflags '$(LDFLAGS)' ./conmon
+	@CGO_ENABLED=0 go build -o bin/hull-hello -ldflags '$(LDFLAGS)' ./contrib/hello
+	@go build -o bin/hull-image -ldflags '$(STATIC)' ./cmd/hull-image 2>&1 | grep -vE 'dlopen|^# |in function' ; exit $${PIPESTATUS[0]}
+
+install: build ## install under DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/hull $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 bin/hull $(DESTDIR)$(PREFIX)/bin/hull
+	install -m 755 bin/hull-conmon bin/hull-image bin/hull-hello $(DESTDIR)$(PREFIX)/libexec/hull/
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -d $(DESTDIR)$(PREFIX)/share/containers
+	install -m 644 containers.conf $(DESTDIR)$(PREFIX)/share/containers/containers.conf
+
+clean: ## remove what was built
+	rm -rf bin .cache
+
+deps: ## install what a fresh Debian lacks for building, running and testing
+	@$(SUDO) contrib/try/deps.sh
+
+try: deps build ## build hull and run real containers as an ordinary user
+	@$(SUDO) contrib/try/try.sh
+
+test: deps check unit script fault ## everything that CI runs
+	@contrib/try/skips.sh
+
+check: ## format, vet, the import law, generated docs, tidy modules
+	@out=$$($(GOFUMPT) -extra -l cmd conmon contrib libpod pkg test); [ -z "$$out" ] || { echo "not formatted (gofumpt -extra -w):"; echo "$$out"; exit 1; }
+	go vet ./...
+	go test -count=1 ./test/arch
+	@go run ./cmd/hull/internal/docs/gen -check
+	go mod tidy -diff
+
+unit: ## unit tests; RUN=Name picks
+	go test -race -run '$(RUN)' $(UNIT)
+
+script: build ## script tests of the built programs, as a user and as root; ORACLE=podman runs podman in hull's place
+	go test -count=1 -timeout 40m -run 'TestScripts' ./test/script -args $(if $(filter-out .,$(RUN)),-story=$(RUN))
+
+fault: build ## kill hull at every failpoint and look at what is left
+	go test -count=1 -timeout 30m ./test/fault
+
+bench: build ## ratios to podman, in one run
+	go run ./test/bench
+
+fuzz: ## each fuzz target for a minute
+	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$p/*_test.go | cut -c6-); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; done; done
+
+docs: ## man pages and completions from the commands
+	go run ./cmd/hull/internal/docs/gen
+
+lint: ## golangci-lint, built once into bin/
+	@[ -x bin/golangci-lint ] || GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
+	bin/golangci-lint run
+
+cover: build ## what the unit tests reach
+	go test -cover $(UNIT)
+
+inittrace: build ## what Go's initialisers cost in hull
+	@GODEBUG=inittrace=1 bin/hull version 2>&1 >/dev/null | awk '/^init/ {ms += $$5; print $$5, $$2} END {print ms, "ms in all"}' | sort -rn | head -20

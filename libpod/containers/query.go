@@ -1,0 +1,92 @@
+package containers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/errs"
+)
+
+// PortText is published ports as ps prints them.
+func PortText(ports []define.PortMapping) string {
+	texts := make([]string, 0, len(ports))
+	for _, p := range ports {
+		ip := p.HostIP
+		if ip == "" {
+			ip = "0.0.0.0"
+		}
+		if p.Range > 1 {
+			texts = append(texts, fmt.Sprintf("%s:%d-%d->%d-%d/%s", ip, p.HostPort, p.HostPort+p.Range-1, p.ContainerPort, p.ContainerPort+p.Range-1, p.Protocol))
+			continue
+		}
+		texts = append(texts, fmt.Sprintf("%s:%d->%d/%s", ip, p.HostPort, p.ContainerPort, p.Protocol))
+	}
+	return strings.Join(texts, ", ")
+}
+
+var conditions = []string{"configured", "created", "exited", "initialized", "paused", "removing", "running", "stopped", "stopping"}
+
+// WaitFor waits until a container is in one of the states, stopped or exited when none is named, and returns the exit
+// code of its last run; -1 where it runs. The process' own end is waited for, other changes are looked for at each
+// interval.
+func (s *Service) WaitFor(ctx context.Context, ref string, states []string, interval time.Duration) (int, error) {
+	for _, state := range states {
+		if !slices.Contains(conditions, state) {
+			return 0, errs.Invalid("there is no condition %q%s: %s are there", state, errs.DidYouMean(state, conditions), strings.Join(conditions, ", "))
+		}
+	}
+	row, err := s.State.Lookup(ctx, ref)
+	if err != nil {
+		return 0, err
+	}
+	id := row.Config.ID
+	last := -1
+	for {
+		c, err := s.Lookup(ctx, id)
+		if errs.IsNotFound(err) && last >= 0 && len(states) == 0 {
+			return last, nil // it was removed with its end
+		}
+		if err != nil {
+			return 0, err
+		}
+		if met(c, states) {
+			if c.Status.Alive() {
+				return -1, nil
+			}
+			return c.Exit.Code, nil
+		}
+		if len(states) == 0 && c.PID != 0 {
+			if err := s.waitEnd(ctx, id); err != nil {
+				return 0, err
+			}
+			if code, ok := s.exitCode(id); ok {
+				last = code
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-time.After(max(interval, time.Millisecond)):
+		}
+	}
+}
+
+func met(c *define.Container, states []string) bool {
+	if len(states) == 0 {
+		return !c.Status.Alive() || c.Status == define.StatusInitialized
+	}
+	return slices.ContainsFunc(states, func(state string) bool {
+		switch state {
+		case "configured", "created":
+			return c.Status == define.StatusCreated
+		case "stopped", "exited":
+			return c.Status == define.StatusExited || c.Status == define.StatusStopped
+		}
+		return string(c.Status) == state
+	})
+}
