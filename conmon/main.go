@@ -1,5 +1,4 @@
-// The Go runtime reads the cgroup and the mount table at its start to choose GOMAXPROCS, which is given anyway; the mount
-// table is long where many containers run.
+// GOMAXPROCS is given: the Go runtime need not hold its cgroup's limits open and look at them again and again.
 //
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0

@@ -229,19 +229,28 @@ func (c *client) send(frame []byte) {
 		}
 		frame = frame[n:]
 	}
-	if len(frame) == 0 {
+	switch {
+	case len(frame) == 0:
 		return
-	}
-	if err := c.queue.push(frame); err != nil {
-		if c.owner {
-			c.overflow = append(c.overflow, frame...)
-			c.hub.stall(true)
-		} else {
-			c.last = protocol.AppendFrame(nil, protocol.FrameDropped, []byte(err.Error()))
-			c.ending = true
-		}
+	case len(c.overflow) > 0: // keep the order
+		c.overflow = append(c.overflow, frame...)
+	default:
+		c.push(frame)
 	}
 	c.watch()
+}
+
+func (c *client) push(frame []byte) {
+	err := c.queue.push(frame)
+	switch {
+	case err == nil:
+	case c.owner:
+		c.overflow = append(c.overflow, frame...)
+		c.hub.events.Stall(true)
+	default:
+		c.last = protocol.AppendFrame(nil, protocol.FrameDropped, []byte(err.Error()))
+		c.ending = true
+	}
 }
 
 // flush writes what was queued; called by the loop alone.
@@ -250,13 +259,12 @@ func (c *client) flush() {
 		c.deaf = true
 		return
 	}
-	if len(c.overflow) > 0 && c.queue.push(c.overflow) == nil {
-		c.overflow = nil
-		c.hub.stall(false)
+	if c.queue.empty() && len(c.overflow) > 0 {
+		c.queue.head, c.overflow = c.overflow, nil // past the file, which may still be unable to grow
+		c.hub.events.Stall(false)
 	}
-	if c.queue.empty() && len(c.last) > 0 && c.queue.push(c.last) == nil {
-		c.last = nil
-		_ = c.queue.flush(c.fd)
+	if c.queue.empty() && len(c.last) > 0 {
+		c.queue.head, c.last = c.last, nil
 	}
 	if c.queue.empty() && c.ending {
 		c.close()
@@ -281,7 +289,7 @@ func (c *client) close() {
 	c.tty.putBack()
 	c.queue.close()
 	if len(c.overflow) > 0 {
-		c.hub.stall(false)
+		c.hub.events.Stall(false)
 	}
 	c.hub.gone(c)
 }

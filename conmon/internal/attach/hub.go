@@ -38,18 +38,19 @@ type Hub struct {
 	read     []byte
 	spillDir string
 	resuming bool
+	limit    int64 // spillLimit, less in tests
 }
 
 // New makes a hub with the owner's connection, which must not block.
 func New(l *loop.Loop, ownerFD int, events Events) *Hub {
-	h := &Hub{loop: l, events: events}
+	h := &Hub{loop: l, events: events, limit: spillLimit}
 	c := h.add(ownerFD)
 	c.owner = true
 	return h
 }
 
 func (h *Hub) add(fd int) *client {
-	c := &client{hub: h, fd: fd, queue: queue{dir: h.spillDir, limit: spillLimit}}
+	c := &client{hub: h, fd: fd, queue: queue{dir: h.spillDir, limit: h.limit}}
 	h.clients = append(h.clients, c)
 	c.watch()
 	return c
@@ -167,8 +168,6 @@ func (h *Hub) Close() {
 		h.clients[0].close()
 	}
 }
-
-func (h *Hub) stall(full bool) { h.events.Stall(full) }
 
 // gone forgets a closed client.
 func (h *Hub) gone(c *client) {

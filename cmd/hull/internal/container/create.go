@@ -37,7 +37,7 @@ func NewCreate(d Deps) *cobra.Command {
 		fmt.Fprintln(d.Streams.Out, c.ID)
 		return nil
 	}
-	flags.Add(cmd.Flags())
+	flags.Add(cmd.Flags(), false)
 	return cmd
 }
 
@@ -68,7 +68,7 @@ func NewRun(d Deps) *cobra.Command {
 		return run(cmd.Context(), d, e.Containers, create, o)
 	}
 	fs := cmd.Flags()
-	flags.Add(fs)
+	flags.Add(fs, true)
 	fs.BoolVarP(&o.detach, "detach", "d", false, "Run container in background and print container ID")
 	fs.BoolVar(&o.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
 	fs.StringSliceVarP(&o.attach, "attach", "a", nil, "Attach to STDIN, STDOUT or STDERR")

@@ -12,7 +12,7 @@ import (
 
 // group is one file of this package.
 type group interface {
-	add(fs *pflag.FlagSet)
+	add(fs *pflag.FlagSet, run bool)
 	apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.Config) error
 }
 
@@ -29,12 +29,12 @@ func New() *Flags {
 	}}
 }
 
-// Add defines the flags on fs, which stops reading flags at the image.
-func (f *Flags) Add(fs *pflag.FlagSet) {
+// Add defines the flags on fs, which stops reading flags at the image; run has some that create has not.
+func (f *Flags) Add(fs *pflag.FlagSet, run bool) {
 	fs.SetInterspersed(false)
 	fs.Bool("help", false, "Help for this command") // -h is --hostname here
 	for _, g := range f.groups {
-		g.add(fs)
+		g.add(fs, run)
 	}
 }
 

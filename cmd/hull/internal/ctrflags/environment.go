@@ -18,7 +18,7 @@ type environmentFlags struct {
 	host, unsetAll, proxy    bool
 }
 
-func (g *environmentFlags) add(fs *pflag.FlagSet) {
+func (g *environmentFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringArrayVarP(&g.env, "env", "e", nil, "Set environment variables in container")
 	fs.StringArrayVar(&g.files, "env-file", nil, "Read in a file of environment variables")
 	fs.StringArrayVar(&g.unset, "unsetenv", nil, "Unset environment default variables in container")

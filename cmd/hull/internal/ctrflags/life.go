@@ -19,7 +19,7 @@ type lifeFlags struct {
 	remove, removeImage, replace                            bool
 }
 
-func (g *lifeFlags) add(fs *pflag.FlagSet) {
+func (g *lifeFlags) add(fs *pflag.FlagSet, run bool) {
 	fs.StringVar(&g.name, "name", "", "Assign a name to the container")
 	fs.StringVar(&g.cidFile, "cidfile", "", "Write the container ID to the file")
 	fs.StringVar(&g.pidFile, "pidfile", "", "Write the container process ID to the file")
@@ -29,8 +29,10 @@ func (g *lifeFlags) add(fs *pflag.FlagSet) {
 	fs.UintVar(&g.timeout, "timeout", 0, "Maximum time (in seconds) a container is allowed to run; 0 is no limit")
 	fs.StringVar(&g.restart, "restart", "", `Restart policy to apply when a container exits ("always"|"no"|"never"|"on-failure[:MAX]"|"unless-stopped")`)
 	fs.BoolVar(&g.remove, "rm", false, "Remove container and any anonymous unnamed volume associated with the container after exit")
-	fs.BoolVar(&g.removeImage, "rmi", false, "Remove image unless used by other containers, implies --rm")
 	fs.BoolVar(&g.replace, "replace", false, "If a container with the same name exists, replace it")
+	if run {
+		fs.BoolVar(&g.removeImage, "rmi", false, "Remove image unless used by other containers, implies --rm")
+	}
 }
 
 func (g *lifeFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.Config) (err error) {
@@ -76,7 +78,7 @@ type imageFlags struct {
 	imageVolume string
 }
 
-func (g *imageFlags) add(fs *pflag.FlagSet) {
+func (g *imageFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringVar(&g.pull, "pull", "missing", `Pull image before creating ("always"|"missing"|"never"|"newer")`)
 	fs.BoolVar(&g.rootfs, "rootfs", false, "The first argument is not an image but the rootfs to the exploded container")
 	fs.BoolVarP(&g.quiet, "quiet", "q", false, "Suppress output information when pulling images")

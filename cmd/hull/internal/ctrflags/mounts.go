@@ -21,7 +21,7 @@ type mountFlags struct {
 	shmSize                                      string
 }
 
-func (g *mountFlags) add(fs *pflag.FlagSet) {
+func (g *mountFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringArrayVarP(&g.volumes, "volume", "v", nil, "Bind mount a volume into the container ([SOURCE:]CONTAINER[:OPTIONS])")
 	fs.StringArrayVar(&g.mounts, "mount", nil, "Attach a filesystem mount to the container (type=bind,source=...,destination=...)")
 	fs.StringArrayVar(&g.tmpfs, "tmpfs", nil, "Mount a temporary filesystem (tmpfs) into a container")

@@ -14,7 +14,7 @@ type namespaceFlags struct {
 	uidMap, gidMap                                           []string
 }
 
-func (g *namespaceFlags) add(fs *pflag.FlagSet) {
+func (g *namespaceFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringVar(&g.ipc, "ipc", "", "IPC namespace to use")
 	fs.StringVar(&g.pid, "pid", "", "PID namespace to use")
 	fs.StringVar(&g.uts, "uts", "", "UTS namespace to use")
@@ -55,7 +55,7 @@ type securityFlags struct {
 	capAdd, capDrop, options, sysctl, ulimits []string
 }
 
-func (g *securityFlags) add(fs *pflag.FlagSet) {
+func (g *securityFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.BoolVar(&g.privileged, "privileged", false, "Give extended privileges to container")
 	fs.StringSliceVar(&g.capAdd, "cap-add", nil, "Add capabilities to the container")
 	fs.StringSliceVar(&g.capDrop, "cap-drop", nil, "Drop capabilities from the container")
@@ -83,10 +83,12 @@ type logFlags struct {
 	detachKeys string
 }
 
-func (g *logFlags) add(fs *pflag.FlagSet) {
+func (g *logFlags) add(fs *pflag.FlagSet, run bool) {
 	fs.StringVar(&g.driver, "log-driver", "", `Logging driver for the container (default "k8s-file")`)
 	fs.StringArrayVar(&g.options, "log-opt", nil, "Logging driver options (max-size, path, tag, label)")
-	fs.StringVar(&g.detachKeys, "detach-keys", "ctrl-p,ctrl-q", "Override the key sequence for detaching a container")
+	if run {
+		fs.StringVar(&g.detachKeys, "detach-keys", "ctrl-p,ctrl-q", "Override the key sequence for detaching a container")
+	}
 }
 
 func (g *logFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.Config) (err error) {

@@ -18,7 +18,7 @@ type networkFlags struct {
 	hostsFile                                                    string
 }
 
-func (g *networkFlags) add(fs *pflag.FlagSet) {
+func (g *networkFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringArrayVar(&g.network, "network", nil, `Connect a container to a network ("none"|"host"|"container:NAME"|"ns:PATH"|"private"|"slirp4netns"|"pasta")`)
 	fs.StringArrayVar(&g.network, "net", nil, "Alias of --network")
 	_ = fs.MarkHidden("net")

@@ -24,7 +24,7 @@ type processFlags struct {
 	preserveFD                                                                           []uint
 }
 
-func (g *processFlags) add(fs *pflag.FlagSet) {
+func (g *processFlags) add(fs *pflag.FlagSet, run bool) {
 	fs.StringVar(&g.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image (a word, or a JSON list)")
 	fs.StringVarP(&g.user, "user", "u", "", "Username or UID, with an optional group (format: <name|uid>[:<group|gid>])")
 	fs.StringVarP(&g.workdir, "workdir", "w", "", "Working directory inside the container")
@@ -41,9 +41,11 @@ func (g *processFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVarP(&g.interactive, "interactive", "i", false, "Make STDIN available to the contained process")
 	fs.BoolVar(&g.init, "init", false, "Run an init binary inside the container that forwards signals and reaps processes")
 	fs.StringVar(&g.initPath, "init-path", "", "Path to the container-init binary")
-	fs.BoolVar(&g.passwd, "passwd", true, "Add entries to /etc/passwd and /etc/group")
-	fs.UintVar(&g.preserveFDs, "preserve-fds", 0, "Pass a number of additional file descriptors into the container")
-	fs.UintSliceVar(&g.preserveFD, "preserve-fd", nil, "Pass a list of additional file descriptors into the container")
+	if run {
+		fs.BoolVar(&g.passwd, "passwd", true, "Add entries to /etc/passwd and /etc/group")
+		fs.UintVar(&g.preserveFDs, "preserve-fds", 0, "Pass a number of additional file descriptors into the container")
+		fs.UintSliceVar(&g.preserveFD, "preserve-fd", nil, "Pass a list of additional file descriptors into the container")
+	}
 }
 
 func (g *processFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.Config) (err error) {
@@ -62,7 +64,8 @@ func (g *processFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *conf
 	if o.TZ == "" {
 		o.TZ = c.Containers.TZ
 	}
-	o.PasswdEntry, o.GroupEntry, o.Passwd = g.passwdEntry, g.groupEntry, g.passwd
+	o.PasswdEntry, o.GroupEntry = g.passwdEntry, g.groupEntry
+	o.Passwd = g.passwd || fs.Lookup("passwd") == nil
 	o.TTY, o.Interactive = g.tty, g.interactive
 	o.Init, o.InitPath = g.init || c.Containers.Init, g.initPath
 	if o.PreserveFDs, err = PreserveFDs(g.preserveFDs, g.preserveFD); err != nil {

@@ -64,7 +64,8 @@ func (d Deps) stdin() *os.File {
 func NewTag(d Deps) *cobra.Command {
 	return &cobra.Command{
 		Use: "tag IMAGE TARGET_NAME [TARGET_NAME...]", Short: "Add an additional name to a local image",
-		Args: cobra.MinimumNArgs(2),
+		Example: "  hull tag alpine mine:1.0",
+		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.do(cmd.Context(), func(e Engine) error { return e.Tag(cmd.Context(), args[0], args[1:]) })
 		},
@@ -75,7 +76,8 @@ func NewTag(d Deps) *cobra.Command {
 func NewUntag(d Deps) *cobra.Command {
 	return &cobra.Command{
 		Use: "untag IMAGE [IMAGE...]", Short: "Remove a name from a local image",
-		Args: cobra.MinimumNArgs(1),
+		Example: "  hull untag mine:1.0",
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.do(cmd.Context(), func(e Engine) error { return e.Untag(cmd.Context(), args[0], args[1:]) })
 		},
@@ -86,7 +88,8 @@ func NewUntag(d Deps) *cobra.Command {
 func NewExists(d Deps) *cobra.Command {
 	return &cobra.Command{
 		Use: "exists IMAGE", Short: "Check if an image exists in local storage",
-		Args: cobra.ExactArgs(1),
+		Example: "  hull image exists alpine || echo missing",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.do(cmd.Context(), func(e Engine) error {
 				there, err := e.Exists(cmd.Context(), args[0])
@@ -104,6 +107,7 @@ func NewRm(d Deps) *cobra.Command {
 	var o define.ImageRemoveOptions
 	cmd := &cobra.Command{
 		Use: "rm [options] IMAGE [IMAGE...]", Short: "Remove one or more images from local storage",
+		Example: "  hull rmi alpine\n  hull rmi --all --force",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && !o.All:

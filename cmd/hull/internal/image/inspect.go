@@ -19,7 +19,8 @@ func NewInspect(d Deps) *cobra.Command {
 	var layout string
 	cmd := &cobra.Command{
 		Use: "inspect [options] IMAGE [IMAGE...]", Short: "Display the configuration of an image",
-		Args: cobra.MinimumNArgs(1),
+		Example: "  hull image inspect alpine\n  hull image inspect --format '{{.Config.Cmd}}' alpine",
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.do(cmd.Context(), func(e Engine) error { return d.inspect(cmd.Context(), e, args, layout) })
 		},
@@ -58,7 +59,8 @@ func NewHistory(d Deps) *cobra.Command {
 	var o historyOptions
 	cmd := &cobra.Command{
 		Use: "history [options] IMAGE", Short: "Show history of a specified image",
-		Args: cobra.ExactArgs(1),
+		Example: "  hull history alpine\n  hull history --no-trunc --format json alpine",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.do(cmd.Context(), func(e Engine) error {
 				steps, err := e.History(cmd.Context(), args[0])

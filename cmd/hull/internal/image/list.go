@@ -30,7 +30,8 @@ func NewList(d Deps) *cobra.Command {
 	var o listOptions
 	cmd := &cobra.Command{
 		Use: "list [options] [IMAGE]", Aliases: []string{"ls"}, Short: "List images in local storage",
-		Args: cobra.MaximumNArgs(1),
+		Example: "  hull image list\n  hull images --filter dangling=true --quiet",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 && len(o.Filters) > 0 {
 				return errs.Invalid("cannot specify an image and a filter(s)")

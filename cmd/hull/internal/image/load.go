@@ -16,7 +16,8 @@ func NewLoad(d Deps) *cobra.Command {
 	var quiet bool
 	cmd := &cobra.Command{
 		Use: "load [options]", Short: "Load image(s) from a tar archive",
-		Args: cobra.NoArgs,
+		Example: "  hull load --input image.tar\n  hull load < image.tar",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Path == "" {
 				if d.Streams.InIsTerminal() {
@@ -45,6 +46,7 @@ func NewImport(d Deps) *cobra.Command {
 	var quiet bool
 	cmd := &cobra.Command{
 		Use: "import [options] PATH [REFERENCE]", Short: "Import a tarball to create a filesystem image",
+		Example: "  hull import rootfs.tar mine:latest\n  hull import --change 'CMD [\"/bin/sh\"]' rootfs.tar mine",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch len(args) {
 			case 0:
