@@ -15,6 +15,10 @@ func (s *Service) runtime(c *define.ContainerConfig) (ociruntime.Runtime, error)
 		return ociruntime.Runtime{}, err
 	}
 	r := ociruntime.Runtime{Path: path}
-	r.Args = append([]string{"--root", filepath.Join(s.Dirs.Volatile, r.Name())}, s.RuntimeFlags...)
+	r.Args = append([]string{"--root", s.runtimeRoot(r)}, s.RuntimeFlags...)
 	return r, nil
+}
+
+func (s *Service) runtimeRoot(r ociruntime.Runtime) string {
+	return filepath.Join(s.Dirs.Volatile, r.Name())
 }

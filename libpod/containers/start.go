@@ -170,7 +170,8 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monit
 		return nil, err
 	}
 	failpoint.Hit("start/network")
-	if err := s.writeBundle(ctx, c, root); err != nil {
+	made, err := s.writeBundle(ctx, c, root)
+	if err != nil {
 		return nil, err
 	}
 	failpoint.Hit("start/bundle")
@@ -182,7 +183,11 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monit
 	if err != nil {
 		return nil, err
 	}
-	return s.Monitor.Start(ctx, request, files)
+	session, err := s.Monitor.Start(ctx, request, files)
+	if err == nil {
+		made.keep(request.Runtime)
+	}
+	return session, err
 }
 
 // mountRoot mounts the layer and makes what has to be there before the runtime looks.
@@ -204,21 +209,21 @@ func (s *Service) mountRoot(ctx context.Context, c *locked) (string, error) {
 }
 
 // writeBundle writes the files that are mounted inside and the spec.
-func (s *Service) writeBundle(ctx context.Context, c *locked, root string) error {
+func (s *Service) writeBundle(ctx context.Context, c *locked, root string) (*filter, error) {
 	dir := s.dir(c.id())
 	joined, err := s.joined(ctx, &c.Config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	shm := s.shmOf(&c.Config)
 	if shm == dir+"/shm" {
 		if err := mountShm(shm, c.Config.Options.ShmSize); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	files, err := s.writeFiles(c, root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	in := ocispec.Input{
 		Config: &c.Config, Rootfs: root, Dir: dir, Volumes: map[string]string{}, Joined: joined, NetNS: c.run.NetNS,
@@ -235,18 +240,26 @@ func (s *Service) writeBundle(ctx context.Context, c *locked, root string) error
 	}
 	if c.Config.Options.Init {
 		if in.InitPath, err = s.initPath(&c.Config.Options); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	spec, err := ocispec.Make(in)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	runtime, err := s.runtime(&c.Config)
+	if err != nil {
+		return nil, err
+	}
+	made, err := s.reuseFilter(runtime, c.id(), spec)
+	if err != nil {
+		return nil, err
 	}
 	data, err := json.Marshal(spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return atomicfile.WriteVolatile(filepath.Join(dir, "config.json"), data)
+	return made, atomicfile.WriteVolatile(filepath.Join(dir, "config.json"), data)
 }
 
 // mountShm mounts the memory file system that containers which share the ipc namespace see as /dev/shm.

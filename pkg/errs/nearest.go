@@ -1,11 +1,15 @@
 package errs
 
-// Nearest returns the word of known that is closest to word by edit distance, or "" when none is near enough to be what
+// Nearest returns the word of known that is closest to word by edit distance (two letters swapped are one edit), or "" when none is near enough to be what
 // was meant: at most two edits, and fewer than half of the word's letters.
 func Nearest(word string, known []string) string {
 	best, limit := "", min(2, (len(word)-1)/2)
 	for _, k := range known {
-		if d := distance(word, k, limit); d <= limit {
+		d := distance(word, k, limit)
+		if swapped(word, k) {
+			d = 1
+		}
+		if d <= limit {
 			best, limit = k, d-1
 		}
 	}
@@ -41,4 +45,17 @@ func distance(a, b string, limit int) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// swapped reports whether a and b differ by two neighbours that changed places.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) - 1 {
+		if a[i] != b[i] {
+			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		}
+	}
+	return false
 }

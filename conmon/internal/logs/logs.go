@@ -14,6 +14,9 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/conmon/internal/loop"
 	"hull.dev/hull/conmon/protocol"
 )
 
@@ -80,7 +83,7 @@ type file struct {
 	path  string
 	max   int64
 	fmt   format
-	file  *os.File
+	fd    int // raw: an *os.File would set up the Go runtime's poller
 	size  int64
 	open  [3]bool   // by Stream: its last record was not the end of a line
 	kept  [3][]byte // by Stream: a few bytes of a character that is not whole yet
@@ -94,16 +97,16 @@ func openFile(path string, limit int64, f format) (*file, error) {
 }
 
 func (l *file) reopen() error {
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	fd, err := unix.Open(l.path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return err
+		return &os.PathError{Op: "open", Path: l.path, Err: err}
 	}
-	info, err := f.Stat()
-	if err != nil {
-		_ = f.Close()
-		return err
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		_ = unix.Close(fd)
+		return &os.PathError{Op: "stat", Path: l.path, Err: err}
 	}
-	l.file, l.size = f, info.Size()
+	l.fd, l.size = fd, stat.Size
 	return nil
 }
 
@@ -150,24 +153,28 @@ func (l *file) rotate() {
 	if os.Rename(l.path, l.path+".1") != nil {
 		return
 	}
-	old := l.file
+	old := l.fd
 	if l.reopen() != nil {
 		_ = os.Rename(l.path+".1", l.path)
 		return
 	}
-	_ = old.Close()
+	_ = unix.Close(old)
 }
 
 func (l *file) write() {
 	if len(l.batch) == 0 {
 		return
 	}
-	n, err := l.file.Write(l.batch)
-	if err != nil && n > 0 {
-		_ = l.file.Truncate(l.size) // part of a record is worse than none
-		n = 0
+	for rest := l.batch; len(rest) > 0; {
+		n, err := loop.Write(l.fd, rest)
+		if err != nil {
+			_ = unix.Ftruncate(l.fd, l.size) // part of a record is worse than none
+			break
+		}
+		if rest = rest[n:]; len(rest) == 0 {
+			l.size += int64(len(l.batch))
+		}
 	}
-	l.size += int64(n)
 	l.batch = l.batch[:0]
 	if cap(l.batch) > 256<<10 {
 		l.batch = nil
@@ -187,5 +194,5 @@ func (l *file) Flush() {
 
 func (l *file) Close() {
 	l.Flush()
-	_ = l.file.Close()
+	_ = unix.Close(l.fd)
 }

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"os"
 	"strconv"
 	"strings"
 
@@ -21,7 +20,7 @@ type memory struct {
 }
 
 func watchMemory(l *loop.Loop, pid int) *memory {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	data, err := loop.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 	if err != nil {
 		return nil
 	}

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/conmon/internal/logs"
+	"hull.dev/hull/conmon/internal/loop"
 	"hull.dev/hull/conmon/internal/reap"
 	"hull.dev/hull/conmon/internal/stdio"
 	"hull.dev/hull/conmon/protocol"
@@ -155,7 +155,7 @@ func (m *monitor) output(s stdio.Stream, buf []byte) {
 
 // runtimeWords is why the runtime failed: the last error in its log, else what it wrote to stderr, word for word.
 func (m *monitor) runtimeWords(status unix.WaitStatus) string {
-	data, _ := os.ReadFile(protocol.RuntimeLog)
+	data, _ := loop.ReadFile(protocol.RuntimeLog)
 	if text := lastError(data); text != "" {
 		return text
 	}

@@ -237,7 +237,7 @@ func TestTerminal(t *testing.T) {
 			_, err := feed.Write([]byte("stty size\n"))
 			return err == nil && strings.Contains(out.String(), "41 77")
 		})
-		if _, err := feed.Write([]byte{'x', 0x10, 0x11}); err != nil {
+		if _, err := feed.Write([]byte{0x10, 0x11}); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-result; !errors.Is(err, ErrDetached) {
@@ -248,7 +248,7 @@ func TestTerminal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		exit, err := again.Attach(t.Context(), Streams{Stdin: strings.NewReader("\x15exit 9\n"), Stdout: &out})
+		exit, err := again.Attach(t.Context(), Streams{Stdin: strings.NewReader("\nexit 9\n"), Stdout: &out})
 		if err != nil || exit.Code != 9 {
 			t.Errorf("exit %+v, %v", exit, err)
 		}

@@ -49,14 +49,15 @@ type Store struct {
 type file struct {
 	path       string
 	migrations []string
+	sync       string // how a commit reaches the disk by default (sqlite.org/pragma.html#pragma_synchronous)
 	db         *sql.DB
 }
 
 // New returns the store of durableDir and volatileDir; nothing is opened or made yet.
 func New(durableDir, volatileDir string) *Store {
 	return &Store{
-		durable:  &file{path: filepath.Join(durableDir, "state.db"), migrations: durableMigrations},
-		volatile: &file{path: filepath.Join(volatileDir, "state.db"), migrations: volatileMigrations},
+		durable:  &file{path: filepath.Join(durableDir, "state.db"), migrations: durableMigrations, sync: "NORMAL"},
+		volatile: &file{path: filepath.Join(volatileDir, "state.db"), migrations: volatileMigrations, sync: "OFF"},
 	}
 }
 
@@ -87,12 +88,17 @@ func (f *file) open(ctx context.Context) (*sql.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state's folder: %w", err)
 	}
-	db, err := sql.Open("sqlite3", "file:"+escape(f.path)+"?_busy_timeout=30000&_txlock=immediate&_foreign_keys=1")
+	db, err := sql.Open("sqlite3", "file:"+escape(f.path)+"?_busy_timeout=30000&_txlock=immediate&_foreign_keys=1&_sync="+f.sync)
 	if err != nil {
 		return nil, fmt.Errorf("open state %q: %w", f.path, err)
 	}
 	db.SetMaxOpenConns(1)
 	if err := f.migrate(ctx, db); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open state %q: %w", f.path, err)
+	}
+	// A command ends without closing: the next reads the log anew, so it is kept short.
+	if _, err := db.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 64"); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open state %q: %w", f.path, err)
 	}

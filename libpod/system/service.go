@@ -1,0 +1,50 @@
+// Package system is what concerns the engine as a whole: the check that rows and things belong together, and its repair;
+// the facts of info; the events; the reset.
+package system
+
+import (
+	"context"
+	"path/filepath"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/pkg/config"
+	"hull.dev/hull/pkg/events"
+	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/lockfile"
+)
+
+// Containers is what the system needs of the containers' service.
+type Containers interface {
+	// Mend brings a container that no other command works on into order.
+	Mend(ctx context.Context, id string) error
+	Lookup(ctx context.Context, ref string) (*define.Container, error)
+	List(ctx context.Context, all bool) ([]*define.Container, error)
+	Stop(ctx context.Context, ref string, o define.StopOptions) error
+	Remove(ctx context.Context, ref string, o define.RemoveOptions) error
+	Locks() lockfile.Dir
+}
+
+// Dirs are the folders of the engine; libpod/containers draws what lies in them.
+type Dirs struct {
+	Static   string // GRAPHROOT/hull
+	Volatile string // RUNTIMEDIR/KEY
+	Volumes  string // of named volumes
+}
+
+// Service acts on the engine as a whole. Its fields do not change after the engine has set them.
+type Service struct {
+	State      *state.Store
+	Layers     *layers.Store
+	Containers Containers
+	Config     *config.Config
+	Events     *events.Log
+	Dirs       Dirs
+	Root       bool // no user namespace: the user is root on the host
+}
+
+func (s *Service) dir(id string) string       { return filepath.Join(s.Dirs.Volatile, "c", id) }
+func (s *Service) netns(id string) string     { return filepath.Join(s.Dirs.Volatile, "netns", id) }
+func (s *Service) staticDir(id string) string { return filepath.Join(s.Dirs.Static, "containers", id) }
+
+func short(id string) string { return id[:min(12, len(id))] }

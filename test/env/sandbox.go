@@ -1,0 +1,145 @@
+package env
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sandbox is a hull of its own: a home, a runtime folder and stores that no other sandbox has.
+type Sandbox struct {
+	Dir  string   // short, for the paths of sockets are
+	Vars []string // the environment, KEY=value
+	// Ports are free ports of the host's, which no other sandbox of this process gets.
+	Ports [3]int
+}
+
+var sandboxes atomic.Int32
+
+// NewSandbox makes the folders and the configuration of a sandbox for the identity that this process is. It is for
+// processes that Suite.Command started.
+func NewSandbox(t testing.TB) *Sandbox {
+	t.Helper()
+	_, p, _ := FromEnvironment()
+	n := int(sandboxes.Add(1))
+	s := &Sandbox{Dir: filepath.Join(os.Getenv("HOME"), strconv.Itoa(n))}
+	for i := range s.Ports {
+		s.Ports[i] = 21000 + os.Getpid()%100*300 + n*3 + i
+	}
+	for _, dir := range []string{"run", "home/.config/containers", "data", "tmp"} {
+		must(t, os.MkdirAll(filepath.Join(s.Dir, dir), 0o700))
+	}
+	storage := "[storage]\ndriver = \"overlay\"\n"
+	engine := fmt.Sprintf("[engine]\nruntime = %q\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n", p.Runtime)
+	if Oracle() {
+		// Each sandbox is a fresh boot to podman, and a boot frees every lock in the shared memory that sandboxes share.
+		engine += "lock_type = \"file\"\nimage_default_transport = \"docker://\"\n"
+	}
+	config := filepath.Join(s.Dir, "home/.config/containers")
+	s.Vars = []string{"HOME=" + filepath.Join(s.Dir, "home"), "TMPDIR=" + filepath.Join(s.Dir, "tmp")}
+	if p.Identity == "root" {
+		storage += fmt.Sprintf("graphroot = %q\nrunroot = %q\n", filepath.Join(s.Dir, "data"), filepath.Join(s.Dir, "run/storage"))
+		engine += fmt.Sprintf("tmp_dir = %q\nstatic_dir = %q\nvolume_path = %q\n", filepath.Join(s.Dir, "run/tmp"),
+			filepath.Join(s.Dir, "data/libpod"), filepath.Join(s.Dir, "data/volumes"))
+		s.Vars = append(s.Vars, "CONTAINERS_CONF="+filepath.Join(config, "containers.conf"),
+			"CONTAINERS_STORAGE_CONF="+filepath.Join(config, "storage.conf"))
+	} else {
+		s.Vars = append(s.Vars, "XDG_RUNTIME_DIR="+filepath.Join(s.Dir, "run"), "XDG_DATA_HOME="+filepath.Join(s.Dir, "data"))
+	}
+	engine += "[containers]\nlog_driver = \"k8s-file\"\n"
+	must(t, os.WriteFile(filepath.Join(config, "storage.conf"), []byte(storage), 0o600))
+	must(t, os.WriteFile(filepath.Join(config, "containers.conf"), []byte(engine), 0o600))
+	return s
+}
+
+// Hull runs hull in the sandbox.
+func (s *Sandbox) Hull(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.Command("hull", args...) //nolint:noctx // t.Context is over when a clean-up runs
+	cmd.Env = append(os.Environ(), s.Vars...)
+	cmd.Dir = s.Dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// End removes every container, lets hull check itself, ends the pause process, and fails the test if any process of the
+// sandbox is still there.
+func (s *Sandbox) End(t testing.TB) {
+	t.Helper()
+	if out, err := s.Hull(t, "rm", "-fa", "-t0"); err != nil {
+		t.Errorf("remove the containers that the script left: %v\n%s", err, out)
+	}
+	if !Oracle() {
+		if _, err := s.Hull(t, "system", "check", "--help"); err == nil {
+			if out, err := s.Hull(t, "system", "check"); err != nil {
+				t.Errorf("hull system check: %v\n%s", err, out)
+			}
+		}
+	}
+	s.endPause()
+	deadline := time.Now().Add(3 * time.Second)
+	left := s.processes()
+	for len(left) > 0 && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+		left = s.processes()
+	}
+	for pid, command := range left {
+		if !Oracle() {
+			t.Errorf("process %d is left: %s", pid, command)
+		}
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+}
+
+// endPause ends the process that holds the user's namespaces, which lives as long as the login does.
+func (s *Sandbox) endPause() {
+	if text, err := os.ReadFile(filepath.Join(s.Dir, "run/libpod/tmp/pause.pid")); err == nil { // podman's
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(s.Dir, "run/hull/pause.lock"), os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }()
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	if unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lock) == nil && lock.Type != unix.F_UNLCK && lock.Pid > 1 {
+		_ = unix.Kill(int(lock.Pid), unix.SIGTERM)
+	}
+}
+
+// processes are the processes that have to do with the sandbox: by their arguments, environment, folder or open files.
+func (s *Sandbox) processes() map[int]string {
+	found := map[int]string{}
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		proc := filepath.Join("/proc", e.Name())
+		command, _ := os.ReadFile(filepath.Join(proc, "cmdline"))
+		text := string(command)
+		environ, _ := os.ReadFile(filepath.Join(proc, "environ"))
+		cwd, _ := os.Readlink(filepath.Join(proc, "cwd"))
+		about := []string{text, string(environ), cwd}
+		files, _ := os.ReadDir(filepath.Join(proc, "fd"))
+		for _, f := range files {
+			target, _ := os.Readlink(filepath.Join(proc, "fd", f.Name()))
+			about = append(about, target)
+		}
+		if strings.Contains(strings.Join(about, "\x00")+"\x00", s.Dir+"/") {
+			found[pid] = strings.ReplaceAll(text, "\x00", " ")
+		}
+	}
+	return found
+}
