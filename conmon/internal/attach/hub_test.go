@@ -59,6 +59,7 @@ func TestOverflow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
 	events := new(quiet)
 	fd, owner := pair(t)
 	h := New(l, fd, events)
@@ -129,6 +130,7 @@ func FuzzClient(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer l.Close()
 		events := new(quiet)
 		fd, owner := pair(t)
 		h := New(l, fd, events)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/conmon/internal/stdio"
 	"hull.dev/hull/conmon/protocol"
 )
 
@@ -88,7 +89,7 @@ func appendField(b []byte, key string, value []byte) []byte {
 	return append(append(b, value...), '\n')
 }
 
-func (j *journal) Write(s Stream, p []byte) {
+func (j *journal) Write(s stdio.Stream, p []byte) {
 	for len(p) > 0 {
 		line, rest, whole := bytes.Cut(p, []byte{'\n'})
 		if len(j.kept[s]) > 0 {
@@ -107,9 +108,9 @@ func (j *journal) Write(s Stream, p []byte) {
 	}
 }
 
-func (j *journal) send(s Stream, line []byte, whole bool) {
+func (j *journal) send(s stdio.Stream, line []byte, whole bool) {
 	b := appendField(j.entry[:0], "MESSAGE", line)
-	if s == Stderr {
+	if s == stdio.Stderr {
 		b = append(b, "PRIORITY=3\n"...)
 	} else {
 		b = append(b, "PRIORITY=6\n"...)
@@ -153,7 +154,7 @@ func (j *journal) sendLarge(b []byte) {
 }
 
 func (j *journal) Flush() {
-	for _, s := range []Stream{Stdout, Stderr} {
+	for _, s := range []stdio.Stream{stdio.Stdout, stdio.Stderr} {
 		if len(j.kept[s]) > 0 {
 			j.send(s, j.kept[s], false)
 			j.kept[s] = nil

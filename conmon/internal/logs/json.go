@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"hull.dev/hull/conmon/internal/stdio"
 )
 
 // jsonLines is the format of json-file: docker's JSONLogs, with its order of fields and its escapes.
@@ -11,7 +13,7 @@ type jsonLines struct {
 	attrs []byte // `,"attrs":{…}` or nothing
 }
 
-func (j *jsonLines) record(b []byte, at time.Time, s Stream, line []byte, whole bool) []byte {
+func (j *jsonLines) record(b []byte, at time.Time, s stdio.Stream, line []byte, whole bool) []byte {
 	b = append(b, `{"log":"`...)
 	b = appendJSON(b, line)
 	if whole {

@@ -17,29 +17,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/conmon/internal/loop"
+	"hull.dev/hull/conmon/internal/stdio"
 	"hull.dev/hull/conmon/protocol"
 )
-
-// Stream tells stdout from stderr.
-type Stream int
-
-// The streams.
-const (
-	Stdout Stream = 1
-	Stderr Stream = 2
-)
-
-func (s Stream) String() string {
-	if s == Stderr {
-		return "stderr"
-	}
-	return "stdout"
-}
 
 // Log is an open log.
 type Log interface {
 	// Write logs one chunk of what the container wrote. A chunk that does not end in a newline leaves its line open.
-	Write(s Stream, p []byte)
+	Write(s stdio.Stream, p []byte)
 	// Flush writes what was kept back: the process has ended.
 	Flush()
 	Close()
@@ -65,14 +50,14 @@ func Discard() Log { return none{} }
 
 type none struct{}
 
-func (none) Write(Stream, []byte) {}
-func (none) Flush()               {}
-func (none) Close()               {}
+func (none) Write(stdio.Stream, []byte) {}
+func (none) Flush()                     {}
+func (none) Close()                     {}
 
 // format makes one record of a file.
 type format interface {
 	// record appends the record for line, which has no newline; whole: its newline was there.
-	record(b []byte, at time.Time, s Stream, line []byte, whole bool) []byte
+	record(b []byte, at time.Time, s stdio.Stream, line []byte, whole bool) []byte
 	// keep is how many bytes at the end of an open line must wait for the next chunk.
 	keep(line []byte) int
 }
@@ -110,7 +95,7 @@ func (l *file) reopen() error {
 	return nil
 }
 
-func (l *file) Write(s Stream, p []byte) {
+func (l *file) Write(s stdio.Stream, p []byte) {
 	at := l.now()
 	if len(l.kept[s]) > 0 {
 		p = append(l.kept[s], p...)
@@ -133,9 +118,9 @@ func (l *file) Write(s Stream, p []byte) {
 }
 
 // add puts one record into the batch, and the batch and the old file away when that would be over the limit.
-func (l *file) add(at time.Time, s Stream, line []byte, whole bool) {
+func (l *file) add(at time.Time, s stdio.Stream, line []byte, whole bool) {
 	before := len(l.batch)
-	between := !l.open[Stdout] && !l.open[Stderr]
+	between := !l.open[stdio.Stdout] && !l.open[stdio.Stderr]
 	l.batch = l.fmt.record(l.batch, at, s, line, whole)
 	total := l.size + int64(len(l.batch))
 	if l.max > 0 && l.size+int64(before) > 0 && total > l.max && (between || total > 2*l.max) {
@@ -182,7 +167,7 @@ func (l *file) write() {
 }
 
 func (l *file) Flush() {
-	for _, s := range []Stream{Stdout, Stderr} {
+	for _, s := range []stdio.Stream{stdio.Stdout, stdio.Stderr} {
 		if len(l.kept[s]) > 0 {
 			l.add(l.now(), s, l.kept[s], false)
 			l.kept[s] = nil

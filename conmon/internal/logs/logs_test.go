@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/conmon/internal/stdio"
 	"hull.dev/hull/conmon/protocol"
 )
 
@@ -39,9 +40,9 @@ func read(t *testing.T, path string) string {
 
 func TestK8sFile(t *testing.T) {
 	l := newFile(t, 0, k8s{time.UTC})
-	l.Write(Stdout, []byte("one\n\ntwo"))
-	l.Write(Stderr, []byte("err\n"))
-	l.Write(Stdout, []byte(" more\n"))
+	l.Write(stdio.Stdout, []byte("one\n\ntwo"))
+	l.Write(stdio.Stderr, []byte("err\n"))
+	l.Write(stdio.Stdout, []byte(" more\n"))
 	l.Close()
 	const at = "2026-11-23T12:00:00.000000005+00:00 "
 	want := at + "stdout F one\n" + at + "stdout F \n" + at + "stdout P two\n" + at + "stderr F err\n" + at + "stdout F  more\n"
@@ -53,9 +54,9 @@ func TestK8sFile(t *testing.T) {
 func TestJSONFile(t *testing.T) {
 	l := newFile(t, 0, &jsonLines{attrs: jsonAttrs([]string{"a=b", "c"})})
 	nasty := "\"\\/<>&\t\r\b\f\x00\x1f\x7f é 😀 \u2028 \xff\xfe\n"
-	l.Write(Stdout, []byte(nasty))
-	l.Write(Stderr, []byte("caf\xc3"))
-	l.Write(Stderr, []byte("\xa9 open"))
+	l.Write(stdio.Stdout, []byte(nasty))
+	l.Write(stdio.Stderr, []byte("caf\xc3"))
+	l.Write(stdio.Stderr, []byte("\xa9 open"))
 	l.Close()
 	lines := strings.Split(strings.TrimSpace(read(t, l.path)), "\n")
 	want := []string{nasty, "caf", "é open"}
@@ -89,10 +90,10 @@ func TestRotation(t *testing.T) {
 	for i := range 200 {
 		text := strings.Repeat("x", i%50) + strconv.Itoa(i) + "\n"
 		if i%3 == 0 { // in two pieces: one line
-			l.Write(Stdout, []byte(text[:1]))
+			l.Write(stdio.Stdout, []byte(text[:1]))
 			text = text[1:]
 		}
-		l.Write(Stdout, []byte(text))
+		l.Write(stdio.Stdout, []byte(text))
 		written++
 		if old, err := os.ReadFile(l.path + ".1"); err == nil && len(all) == 0 {
 			all = string(old)
@@ -118,7 +119,7 @@ func TestRotation(t *testing.T) {
 // TestRotationInOneChunk loses nothing when one write holds many lines.
 func TestRotationInOneChunk(t *testing.T) {
 	l := newFile(t, 400, k8s{time.UTC})
-	l.Write(Stdout, []byte("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"))
+	l.Write(stdio.Stdout, []byte("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"))
 	l.Close()
 	joined := read(t, l.path+".1") + read(t, l.path)
 	for i := range 10 {
@@ -140,7 +141,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 1000 {
-		l.Write(Stdout, []byte(strings.Repeat("y", 100)+"\n"))
+		l.Write(stdio.Stdout, []byte(strings.Repeat("y", 100)+"\n"))
 	}
 	l.Close()
 	text := read(t, l.path)
@@ -173,8 +174,8 @@ func TestJournal(t *testing.T) {
 		}
 		return fields(t, buf[:n])
 	}
-	j.Write(Stdout, []byte("in pie"))
-	j.Write(Stdout, []byte("ces\n"))
+	j.Write(stdio.Stdout, []byte("in pie"))
+	j.Write(stdio.Stdout, []byte("ces\n"))
 	got := receive()
 	for key, want := range map[string]string{
 		"MESSAGE": "in pieces", "PRIORITY": "6", "CONTAINER_ID": "0123456789ab", "CONTAINER_ID_FULL": "0123456789abcdef",
@@ -184,13 +185,13 @@ func TestJournal(t *testing.T) {
 			t.Errorf("%s is %q, want %q", key, got[key], want)
 		}
 	}
-	j.Write(Stderr, []byte("open"))
+	j.Write(stdio.Stderr, []byte("open"))
 	j.Flush()
 	if got := receive(); got["MESSAGE"] != "open" || got["PRIORITY"] != "3" || got["CONTAINER_PARTIAL_MESSAGE"] != "true" {
 		t.Errorf("got %v", got)
 	}
 	large := strings.Repeat("z", 1<<20)
-	j.send(Stdout, []byte(large), true)
+	j.send(stdio.Stdout, []byte(large), true)
 	if got := receive(); got["MESSAGE"] != large {
 		t.Errorf("large message: %d bytes", len(got["MESSAGE"]))
 	}

@@ -46,6 +46,9 @@ func New() (*Loop, error) {
 	return &Loop{epoll: fd, entries: make(map[int]entry)}, nil
 }
 
+// Close ends the loop; what it watched stays open.
+func (l *Loop) Close() { _ = unix.Close(l.epoll) }
+
 // Add watches fd. The fd stays the caller's, who removes it before closing it.
 func (l *Loop) Add(fd int, events uint32, h Handler) error {
 	l.gen++

@@ -15,6 +15,13 @@ const (
 	Stderr Stream = 2
 )
 
+func (s Stream) String() string {
+	if s == Stderr {
+		return "stderr"
+	}
+	return "stdout"
+}
+
 // Room is what a buffer given to a Sink has in front of the bytes: place for a frame's header, so that one write sends
 // both.
 const Room = 5

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"hull.dev/hull/conmon/internal/logs"
 	"hull.dev/hull/conmon/internal/loop"
 	"hull.dev/hull/conmon/internal/reap"
 	"hull.dev/hull/conmon/internal/stdio"
@@ -149,7 +148,7 @@ func (m *monitor) running(status unix.WaitStatus) error {
 
 // output is where the container's output goes: the log, then the clients.
 func (m *monitor) output(s stdio.Stream, buf []byte) {
-	m.log.Write(logs.Stream(s), buf[stdio.Room:])
+	m.log.Write(s, buf[stdio.Room:])
 	m.hub.Output(s, buf)
 }
 

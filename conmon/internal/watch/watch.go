@@ -76,6 +76,7 @@ func Main() int {
 	}
 	m.hub.Close()
 	m.log.Close()
+	m.loop.Close()
 	return m.code
 }
 
