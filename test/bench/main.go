@@ -1,42 +1,27 @@
 // Bench measures hull against podman in one run: each figure is the median of paired runs, taken in turn, as the same
 // ordinary user in the same private view of the machine, on stores with the same image. It prints a table and judges
-// nothing. `make bench` starts it; as root, because it makes the user.
+// nothing. It is started as an ordinary user whose store may be used, in a view with one cgroup hierarchy, with hull and
+// podman in PATH and HULL_TEST_BUSYBOX naming a root file system archive.
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"hull.dev/hull/test/env"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == inside {
-		if err := measure(os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := env.RunSelf(ctx, inside); err != nil {
+	if err := measure(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
-
-// inside is the argument of the process that runs as the user.
-const inside = "inside"
 
 // row is a figure: the median of hull's time over podman's, and the most it may be.
 type row struct {
