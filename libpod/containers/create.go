@@ -136,7 +136,8 @@ func (s *Service) explainTaken(ctx context.Context, name string, err error) erro
 	v := s.view(holder, run)
 	return errs.WithHint(
 		errs.Exists("the name %q is taken by container %s, %s, made %s", name, short(holder.Config.ID), v.Status, holder.Config.Created.Format(time.DateTime)),
-		"hull rm %s removes it; with --replace it is replaced", name)
+		"hull rm %s removes it; with --replace it is replaced", name,
+	)
 }
 
 // build makes what the row says; the row is then without an intent.

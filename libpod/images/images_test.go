@@ -123,7 +123,7 @@ func (r *rig) add(parent, label string, names ...string) string {
 	return id.Encoded()
 }
 
-func (r *rig) container(n string, image string) string {
+func (r *rig) container(n, image string) string {
 	r.t.Helper()
 	id := strings.Repeat(n, 64)
 	if _, err := r.layers.CreateContainer(r.t.Context(), layers.CreateOptions{ID: id, ImageID: image}); err != nil {

@@ -61,7 +61,7 @@ func (s *Service) request(op string) transfer.Request {
 	}}
 }
 
-func (s *Service) event(status string, id, name string) {
+func (s *Service) event(status, id, name string) {
 	s.emit(define.Event{Time: time.Now(), Type: "image", Status: status, ID: id, Name: name})
 }
 

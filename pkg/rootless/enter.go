@@ -52,7 +52,8 @@ func adopt() error {
 	return errors.Join(
 		os.Setenv("_CONTAINERS_USERNS_CONFIGURED", "done"),
 		os.Setenv("_CONTAINERS_ROOTLESS_UID", strconv.Itoa(UID())),
-		os.Setenv("_CONTAINERS_ROOTLESS_GID", strconv.Itoa(GID())))
+		os.Setenv("_CONTAINERS_ROOTLESS_GID", strconv.Itoa(GID())),
+	)
 }
 
 func makePause(ctx context.Context, warn func(string)) error {

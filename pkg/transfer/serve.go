@@ -69,7 +69,8 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, handle Handler) err
 	w := &messages{out: out}
 	if r.Version != version {
 		return w.send(Message{Error: failure(errs.Invalid(
-			"hull-image speaks version %d and hull %d of their protocol; both have to be of one release", version, r.Version))})
+			"hull-image speaks version %d and hull %d of their protocol; both have to be of one release", version, r.Version,
+		))})
 	}
 	result, err := handle(ctx, r, func(p Progress) { _ = w.send(Message{Progress: &p}) })
 	if err != nil {

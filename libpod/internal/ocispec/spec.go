@@ -72,7 +72,8 @@ func annotations(c *define.ContainerConfig) map[string]string {
 		"io.podman.annotations.privileged":  flag(c.Options.Privileged),
 		"io.podman.annotations.publish-all": flag(c.Options.PublishAll),
 		"org.opencontainers.image.stopSignal": fmt.Sprint(
-			c.StopSignal),
+			c.StopSignal,
+		),
 	}
 	maps.Copy(a, c.Options.Annotations)
 	return a

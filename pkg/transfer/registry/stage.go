@@ -135,5 +135,6 @@ func (s *stage) free() int64 {
 func noSpace(what, does string) error {
 	return &archiveError{errs.WithHint(
 		errdefs.ErrResourceExhausted.WithMessage(fmt.Sprintf("archive %q: it %s more than the disk of the store has room for", what, does)),
-		"hull rmi removes images that are not needed; --root names another disk")}
+		"hull rmi removes images that are not needed; --root names another disk",
+	)}
 }
