@@ -137,14 +137,15 @@ func (s *Service) releaseOurs(ctx context.Context, c *locked) error {
 	return s.Layers.UnmountAll(ctx, c.id())
 }
 
-// removeDir takes the runtime directory of a container away, with the memory file system in it.
+// removeDir takes the runtime directory of a container away, with what is mounted in it.
 func (s *Service) removeDir(id string) error {
-	dir := s.dir(id)
-	err := unix.Unmount(dir+"/shm", unix.MNT_DETACH)
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("unmount %q: %w", dir+"/shm", err)
+	for _, path := range []string{s.dir(id) + "/shm", s.usernsPath(id)} {
+		err := unix.Unmount(path, unix.MNT_DETACH)
+		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("unmount %q: %w", path, err)
+		}
 	}
-	return os.RemoveAll(dir)
+	return os.RemoveAll(s.dir(id))
 }
 
 // mendUnfinished looks after the rows that a dead process left with an intent. Rows whose lock is held are left to who

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/state"
@@ -184,7 +185,7 @@ func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) er
 	if err := s.State.PutRun(ctx, run); err != nil {
 		return err
 	}
-	if err := netns.Create(run.NetNS); err != nil {
+	if err := s.createNetNS(c, run.NetNS); err != nil {
 		return err
 	}
 	ports := make([]netns.Port, 0, len(c.Config.Ports))
@@ -199,4 +200,24 @@ func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) er
 	run.IPs = up.IPs
 	run.DNS = up.DNS
 	return s.State.PutRun(ctx, run)
+}
+
+// createNetNS makes the network namespace, with the user namespace that owns it where the container has one of its own.
+func (s *Service) createNetNS(c *locked, path string) error {
+	m := c.Config.IDMap
+	switch mode, _, _ := strings.Cut(c.Config.Options.UserNS, ":"); {
+	case mode == "container" || mode == "ns":
+		return errs.NotBuilt("--userns=" + mode + " with --network=" + c.Config.Network)
+	case m == nil:
+		return netns.Create(path)
+	}
+	return netns.CreateOwned(path, s.usernsPath(c.id()), sysProcMap(m.UIDs), sysProcMap(m.GIDs))
+}
+
+func sysProcMap(ranges []define.IDRange) []syscall.SysProcIDMap {
+	list := make([]syscall.SysProcIDMap, len(ranges))
+	for i, r := range ranges {
+		list[i] = syscall.SysProcIDMap{ContainerID: r.ContainerID, HostID: r.HostID, Size: r.Size}
+	}
+	return list
 }

@@ -74,6 +74,9 @@ func (c *locked) id() string { return c.Config.ID }
 func (s *Service) locks() lockfile.Dir  { return lockfile.Dir(filepath.Join(s.Dirs.Volatile, "locks")) }
 func (s *Service) dir(id string) string { return filepath.Join(s.Dirs.Volatile, "c", id) }
 
+// usernsPath is where the user namespace of a container is kept that owns its network namespace.
+func (s *Service) usernsPath(id string) string { return filepath.Join(s.dir(id), "userns") }
+
 func (s *Service) netnsPath(id string) string {
 	return filepath.Join(s.Dirs.Volatile, "netns", id)
 }

@@ -174,6 +174,9 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monit
 	if err != nil {
 		return nil, err
 	}
+	if err := s.letIn(c, root); err != nil {
+		return nil, err
+	}
 	failpoint.Hit("start/bundle")
 	request, err := s.request(c, o)
 	if err != nil {
@@ -214,6 +217,9 @@ func (s *Service) writeBundle(ctx context.Context, c *locked, root string) (*fil
 	joined, err := s.joined(ctx, &c.Config)
 	if err != nil {
 		return nil, err
+	}
+	if c.run.NetNS != "" && c.Config.IDMap != nil {
+		joined["user"] = s.usernsPath(c.id())
 	}
 	shm := s.shmOf(&c.Config)
 	if shm == dir+"/shm" {

@@ -11,6 +11,7 @@ import (
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/rootless"
+	"hull.dev/hull/pkg/safepath"
 )
 
 var userNSModes = []string{"auto", "container:", "host", "keep-id", "nomap", "ns:", "private"}
@@ -211,4 +212,32 @@ func autoMap(list []layers.IDRange, text string) ([]layers.IDRange, error) {
 		list = append(list, layers.IDRange(r))
 	}
 	return list, nil
+}
+
+// letIn opens the way to the container's files for its root, when that is neither root nor the user in the engine's
+// namespace: the runtime mounts them as that root, to whom the engine's folders are another's.
+func (s *Service) letIn(c *locked, root string) error {
+	m := c.Config.IDMap
+	if m == nil || slices.ContainsFunc(m.UIDs, func(r define.IDRange) bool { return r.HostID == 0 }) {
+		return nil
+	}
+	uid := -1
+	for _, r := range m.UIDs {
+		if r.ContainerID == 0 {
+			uid = r.HostID
+		}
+	}
+	if uid < 0 {
+		return nil // a container without a root mounts nothing; the runtime says so
+	}
+	ways := []string{root, s.dir(c.id())}
+	for _, v := range c.Config.Volumes {
+		ways = append(ways, s.mountpoint(v.Name))
+	}
+	for _, way := range ways {
+		if err := safepath.Reach(way, uid); err != nil {
+			return errs.WithHint(err, "a file system without access control lists needs chmod o+x on that folder")
+		}
+	}
+	return nil
 }

@@ -21,14 +21,7 @@ import (
 
 // Create makes a new network namespace, mounted at path. The thread that made it is thrown away: it is in the new one.
 func Create(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return fmt.Errorf("make network namespace: %w", err)
-	}
-	if err := f.Close(); err != nil {
+	if err := mountpoint(path); err != nil {
 		return err
 	}
 	done := make(chan error)
@@ -37,6 +30,18 @@ func Create(path string) error {
 		done <- create(path)
 	}()
 	return <-done
+}
+
+// mountpoint makes the empty file that a namespace is mounted on.
+func mountpoint(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("make namespace: %w", err)
+	}
+	return f.Close()
 }
 
 func create(path string) error {

@@ -173,10 +173,11 @@ func startSlirp(ctx context.Context, r Request, options string) (up Running, err
 	defer readyR.Close()
 	socket := filepath.Join(r.Dir, "slirp.sock")
 	if len(r.Ports) > 0 {
-		args = append(args, "--api-socket", socket)
+		args = append(args, "--api-socket", filepath.Base(socket)) // its path is 107 bytes at most, unix(7)
 	}
 	args = append(args, "--enable-sandbox", "--enable-seccomp", "--configure", "--ready-fd=3", "--netns-type=path", r.Path, "tap0")
 	cmd := exec.Command("slirp4netns", args...) //nolint:noctx // it outlives us
+	cmd.Dir = r.Dir
 	cmd.ExtraFiles = []*os.File{readyW}
 	log, err := os.OpenFile(filepath.Join(r.Dir, "slirp.log"), os.O_CREATE|os.O_RDWR|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {

@@ -166,7 +166,7 @@ exec setpriv --reuid "$user" --regid "$user" --init-groups "$@"
 func (s *Suite) Command(ctx context.Context, t testing.TB, p Profile, argv ...string) *exec.Cmd {
 	t.Helper()
 	dir := filepath.Join(s.Base, p.Identity[:1]+p.Runtime[:1])
-	run(t, "install", "-d", "-m", "700", "-o", p.user(), dir)
+	run(t, "install", "-d", "-m", "700", "-o", p.user(), "-g", p.user(), dir)
 	cmd := exec.CommandContext(ctx, "bash", append([]string{"-euc", enter, "enter", s.Base, p.user(), dir}, argv...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	cmd.Env = []string{

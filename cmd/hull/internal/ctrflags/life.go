@@ -83,7 +83,6 @@ func (g *imageFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.BoolVar(&g.rootfs, "rootfs", false, "The first argument is not an image but the rootfs to the exploded container")
 	fs.BoolVarP(&g.quiet, "quiet", "q", false, "Suppress output information when pulling images")
 	fs.StringVar(&g.imageVolume, "image-volume", "anonymous", `How the image's own volumes are made ("anonymous"|"ignore"|"tmpfs")`)
-	fs.Lookup("pull").NoOptDefVal = "always"
 }
 
 func (g *imageFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, _ *config.Config) error {
