@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -184,16 +185,19 @@ func (s *Service) planVolumes(ctx context.Context, p *plan, image *define.ImageC
 	if err := s.volumesFrom(ctx, p); err != nil {
 		return err
 	}
-	taken := map[string]bool{}
-	for i, m := range o.Mounts {
+	taken := map[string]define.Mount{}
+	var mounts []define.Mount
+	for _, m := range o.Mounts {
 		dest := path.Clean(m.Dest)
 		if !path.IsAbs(dest) {
 			return errs.Invalid("mount destination %q is not an absolute path", m.Dest)
 		}
-		if taken[dest] {
+		if first, ok := taken[dest]; ok && reflect.DeepEqual(first, m) {
+			continue // said twice
+		} else if ok {
 			return errs.Invalid("%s: duplicate mount destination", dest)
 		}
-		taken[dest] = true
+		taken[dest] = m
 		if m.Type == "bind" {
 			abs, err := filepath.Abs(m.Source)
 			if err != nil {
@@ -202,8 +206,9 @@ func (s *Service) planVolumes(ctx context.Context, p *plan, image *define.ImageC
 			if _, err := os.Stat(abs); err != nil {
 				return errs.WithHint(fmt.Errorf("mount %q: %w", m.Source, err), "make the folder first, or use a named volume: -v NAME:%s", dest)
 			}
-			o.Mounts[i].Source = abs
+			m.Source = abs
 		}
+		mounts = append(mounts, m)
 		if m.Type != "volume" {
 			continue
 		}
@@ -215,10 +220,12 @@ func (s *Service) planVolumes(ctx context.Context, p *plan, image *define.ImageC
 		}
 		c.Volumes = append(c.Volumes, v)
 	}
+	o.Mounts = mounts
 	for _, dest := range image.Volumes {
 		dest = path.Clean(dest)
+		_, given := taken[dest]
 		switch {
-		case taken[dest] || o.ImageVolume == "ignore":
+		case given || o.ImageVolume == "ignore":
 		case o.ImageVolume == "tmpfs":
 			o.Mounts = append(o.Mounts, define.Mount{Type: "tmpfs", Dest: dest})
 		default:

@@ -51,7 +51,7 @@ func process(in *Input, s *specs.Spec) error {
 	c, o := in.Config, &in.Config.Options
 	who, err := LookupUser(in.Rootfs, c.User)
 	if err != nil {
-		return err
+		return errs.WithExit(err, errs.ExitNotExecutable)
 	}
 	p := &specs.Process{
 		Terminal: o.TTY,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/safepath"
 )
 
 // Version is the spec's: umask, time of 2020, is in it, and nothing newer is used.
@@ -54,13 +56,28 @@ func Make(in Input) (*specs.Spec, error) {
 		},
 	}
 	for _, step := range []func(*Input, *specs.Spec) error{
-		namespaces, process, capabilities, rlimits, mounts, devices, sysctls, security, cgroup,
+		namespaces, process, capabilities, rlimits, mounts, workdir, devices, sysctls, security, cgroup,
 	} {
 		if err := step(&in, s); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// workdir checks the folder that the user asked to work in: it is in the image or below a mount. One that the image asks
+// for is made by the runtime (podman-run(1) --workdir).
+func workdir(in *Input, s *specs.Spec) error {
+	dir := path.Clean(in.Config.Options.Workdir)
+	if in.Config.Options.Workdir == "" || slices.ContainsFunc(s.Mounts, func(m specs.Mount) bool {
+		return dir == m.Destination || strings.HasPrefix(dir, strings.TrimSuffix(m.Destination, "/")+"/")
+	}) {
+		return nil
+	}
+	if info, err := safepath.Stat(in.Rootfs, dir); err != nil || !info.IsDir() {
+		return errs.WithExit(errs.Invalid("the working directory %q is not in the container", dir), errs.ExitNotExecutable)
+	}
+	return nil
 }
 
 func annotations(c *define.ContainerConfig) map[string]string {

@@ -194,7 +194,11 @@ func NewAttach(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return follow(ctx, e.Containers, r, t, followOptions{proxy: proxy, restore: restore})
+		err = follow(ctx, e.Containers, r, t, followOptions{proxy: proxy, restore: restore})
+		if err != nil && err.Error() == "" {
+			return nil // the exit code of the container is not attach's, as podman has it
+		}
+		return err
 	}
 	fs := cmd.Flags()
 	p.addLatest(fs)
@@ -282,6 +286,9 @@ func exec(ctx context.Context, d Deps, s *containers.Service, ref string, o defi
 	}
 	defer restore()
 	r, err := s.Exec(ctx, ref, o, t)
+	if errs.IsConflict(err) {
+		return errs.WithExit(err, 255) // podman's code for a container that does not run, when it is not detached
+	}
 	if err != nil {
 		return err
 	}

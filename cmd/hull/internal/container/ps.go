@@ -174,7 +174,7 @@ func arrange(rows []psRow, o *psOptions) []psRow {
 		case "size":
 			return cmp.Compare(a.root, b.root)
 		case "status":
-			return cmp.Compare(a.State(), b.State())
+			return cmp.Compare(a.c.Status, b.c.Status)
 		}
 		return a.c.Config.Created.Compare(b.c.Config.Created)
 	})
@@ -263,8 +263,8 @@ func (r psRow) ExitedAt() int64 { return r.c.Exit.At.Unix() }
 // ExitCode is that of the last run.
 func (r psRow) ExitCode() int { return r.c.Exit.Code }
 
-// State is the state in one word.
-func (r psRow) State() string { return string(r.c.Status) }
+// State is Status, as podman-ps(1) has it; the one word is in the JSON.
+func (r psRow) State() string { return r.Status() }
 
 // Status is the state with its time.
 func (r psRow) Status() string {
@@ -404,7 +404,7 @@ func (r psRow) report() psReport {
 		AutoRemove: r.AutoRemove(), Command: r.c.Config.CommandOnly, CreatedAt: r.Created(), Exited: r.Exited(), ExitedAt: r.ExitedAt(),
 		ExitCode: r.ExitCode(), ID: r.c.Config.ID, Image: r.Image(), ImageID: r.c.Config.ImageID, Labels: r.Labels(), Mounts: r.Mounts(),
 		Names: []string{r.c.Config.Name}, Namespaces: map[string]string{}, Networks: r.Networks(), Pid: r.c.PID,
-		Ports: r.c.Config.Ports, Restarts: r.c.Restarts, StartedAt: r.StartedAt(), State: r.State(), Status: r.Status(),
+		Ports: r.c.Config.Ports, Restarts: r.c.Restarts, StartedAt: r.StartedAt(), State: string(r.c.Status), Status: r.Status(),
 		Created: r.c.Config.Created.Unix(),
 	}
 	if r.o.size {
