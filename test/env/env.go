@@ -77,8 +77,13 @@ type Suite struct {
 	Repository string
 }
 
-// Busybox is the root file system archive in the base folder.
-func Busybox(base string) string { return filepath.Join(base, "busybox.tar") }
+// Busybox is the root file system archive in the base folder: for who has a single id, one where all is root's.
+func Busybox(base string, p Profile) string {
+	if p.Identity == "single" {
+		return filepath.Join(base, "busybox-single.tar")
+	}
+	return filepath.Join(base, "busybox.tar")
+}
 
 // Open makes the users and the base folder, which is removed when the test ends. It skips the test when it is not root's.
 func Open(t testing.TB) *Suite {

@@ -64,7 +64,10 @@ func makeBusybox(t testing.TB, base string) {
 	for name, text := range files {
 		must(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
 	}
+	run(t, "tar", "--owner=0", "--group=0", "-C", root, "-cf", Busybox(base, Profile{Identity: "single"}), ".")
 	run(t, "chown", "1000:1000", filepath.Join(root, "home/app"))
-	run(t, "tar", "--numeric-owner", "-C", root, "-cf", Busybox(base), ".")
-	must(t, os.Chmod(Busybox(base), 0o644))
+	run(t, "tar", "--numeric-owner", "-C", root, "-cf", Busybox(base, Profile{}), ".")
+	for _, identity := range []string{"single", "user"} {
+		must(t, os.Chmod(Busybox(base, Profile{Identity: identity}), 0o644))
+	}
 }

@@ -151,8 +151,15 @@ func (s *Session) Terminal(f *os.File, termios []byte) error {
 // Restored says that this process has put its terminal back.
 func (s *Session) Restored() error { return s.send(protocol.FrameRestored, nil) }
 
-// Cleaned says that the owner has cleaned up after the exit (Request.OwnerCleans).
-func (s *Session) Cleaned() error { return s.send(protocol.FrameCleaned, nil) }
+// Cleaned says that the owner has cleaned up after the exit (Request.OwnerCleans). A monitor that has gone waits for
+// nobody: that is no error.
+func (s *Session) Cleaned() error {
+	err := s.send(protocol.FrameCleaned, nil)
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		return nil
+	}
+	return err
+}
 
 // Detach ends the session on purpose: stdin of the container stays open.
 func (s *Session) Detach() error {
