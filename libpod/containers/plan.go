@@ -279,6 +279,9 @@ func (s *Service) planSecurity(_ context.Context, p *plan, _ *define.ImageConfig
 	if err := ocispec.CheckSeccomp(opts.Seccomp); err != nil {
 		return err
 	}
+	if err := ocispec.CheckSysctls(p.config); err != nil {
+		return err
+	}
 	for _, text := range o.Devices {
 		d, err := ocispec.ParseDevice(text)
 		if err != nil {

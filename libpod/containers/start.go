@@ -46,6 +46,9 @@ func (s *Service) Start(ctx context.Context, ref string, o StartOptions) (r *Run
 		r, err = s.start(ctx, c, o)
 		return err
 	})
+	if err != nil {
+		err = errs.WithExit(err, errs.ExitEngine) // 126 and 127 are run's and exec's
+	}
 	return r, err
 }
 
@@ -60,6 +63,9 @@ func (s *Service) Run(ctx context.Context, o define.CreateOptions, start StartOp
 	r, err := s.start(ctx, c, start)
 	if err == nil {
 		return r, nil
+	}
+	if errs.Exit(err) == errs.ExitEngine {
+		err = errs.WithExit(err, errs.ExitNotExecutable) // as podman has it for all that fails after create
 	}
 	if !o.Remove {
 		return nil, errs.WithHint(err, "container %s is kept: hull start %s tries again, hull rm %s removes it", c.Config.Name, c.Config.Name, c.Config.Name)

@@ -104,15 +104,22 @@ func sysctls(in *Input, s *specs.Spec) error {
 			s.Linux.Sysctl[key] = value
 		}
 	}
-	for key, value := range in.Config.Options.Sysctl {
+	maps.Copy(s.Linux.Sysctl, in.Config.Options.Sysctl)
+	return nil
+}
+
+// CheckSysctls refuses a sysctl that is the host's, or that of a namespace which the container shares with the host.
+func CheckSysctls(c *define.ContainerConfig) error {
+	o := &c.Options
+	for key := range o.Sysctl {
 		kind := sysctlNamespace(key)
 		if kind == "" {
 			return errs.Invalid("sysctl %q is not of a namespace: containers can set kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.* and net.*", key)
 		}
-		if !private(s, kind) {
+		modes := map[specs.LinuxNamespaceType]string{specs.NetworkNamespace: c.Network, specs.IPCNamespace: o.IPC, specs.UTSNamespace: o.UTS}
+		if modes[kind] == "host" {
 			return errs.Invalid("sysctl %q needs a %s namespace of the container's own", key, kind)
 		}
-		s.Linux.Sysctl[key] = value
 	}
 	return nil
 }

@@ -271,6 +271,9 @@ func NewExec(d Deps) *cobra.Command {
 	return cmd
 }
 
+// exitExec is podman's code for an exec in the foreground that a container which is there refuses.
+const exitExec = 255
+
 func exec(ctx context.Context, d Deps, s *containers.Service, ref string, o define.ExecOptions, detach bool) error {
 	if detach {
 		r, err := s.Exec(ctx, ref, o, nil)
@@ -286,8 +289,8 @@ func exec(ctx context.Context, d Deps, s *containers.Service, ref string, o defi
 	}
 	defer restore()
 	r, err := s.Exec(ctx, ref, o, t)
-	if errs.IsConflict(err) {
-		return errs.WithExit(err, 255) // podman's code for a container that does not run, when it is not detached
+	if err != nil && errs.Exit(err) == errs.ExitEngine && !errs.IsNotFound(err) {
+		return errs.WithExit(err, exitExec)
 	}
 	if err != nil {
 		return err
