@@ -219,10 +219,8 @@ func newID() string {
 // dismantle undoes a create and finishes a removal, in the opposite order of build. Each step is content with what is
 // gone already, so it can be done again after a kill anywhere in it.
 func (s *Service) dismantle(ctx context.Context, c *locked) error {
-	if !c.Config.Options.Rootfs {
-		if err := s.Layers.Delete(ctx, c.id()); err != nil {
-			return fmt.Errorf("remove the layer of container %s: %w", short(c.id()), err)
-		}
+	if err := s.deleteLayer(ctx, c); err != nil {
+		return err
 	}
 	failpoint.Hit("rm/layer")
 	if err := os.RemoveAll(s.staticDir(c.id())); err != nil {
@@ -245,6 +243,18 @@ func (s *Service) dismantle(ctx context.Context, c *locked) error {
 	}
 	failpoint.Hit("rm/row")
 	c.lock.Remove()
+	return nil
+}
+
+// deleteLayer takes the container's layer away, once.
+func (s *Service) deleteLayer(ctx context.Context, c *locked) error {
+	if c.layerless || c.Config.Options.Rootfs {
+		return nil
+	}
+	if err := s.Layers.Delete(ctx, c.id()); err != nil {
+		return fmt.Errorf("remove the layer of container %s: %w", short(c.id()), err)
+	}
+	c.layerless = true
 	return nil
 }
 

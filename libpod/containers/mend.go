@@ -36,6 +36,11 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 	if !ended {
 		return s.mendExecs(ctx, c)
 	}
+	if c.Config.Options.Remove { // intended first: then the layer goes while the runtime deletes
+		if err := s.intendRemoval(ctx, c, true); err != nil {
+			return explain("remove", &c.Config, err)
+		}
+	}
 	if err := s.release(ctx, c, exit); err != nil {
 		return explain("clean up after", &c.Config, err)
 	}
@@ -116,7 +121,7 @@ func (s *Service) release(ctx context.Context, c *locked, exit *define.Exit) err
 	return nil
 }
 
-// releaseOurs ends the uplink and takes the mounts away.
+// releaseOurs ends the uplink and takes the mounts away, and the whole layer when the container is to go.
 func (s *Service) releaseOurs(ctx context.Context, c *locked) error {
 	for _, p := range c.run.Helpers {
 		if processLives(p.PID, p.Start) {
@@ -131,8 +136,11 @@ func (s *Service) releaseOurs(ctx context.Context, c *locked) error {
 		}
 	}
 	failpoint.Hit("cleanup/network")
-	if c.Config.Options.Rootfs {
+	switch {
+	case c.Config.Options.Rootfs:
 		return nil
+	case c.Intent != state.IntentNone:
+		return s.deleteLayer(ctx, c)
 	}
 	return s.Layers.UnmountAll(ctx, c.id())
 }

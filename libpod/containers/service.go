@@ -67,6 +67,8 @@ type locked struct {
 	*state.Container
 	run  *state.Run // nil: it does not run
 	lock *lockfile.Lock
+
+	layerless bool // this process has deleted the layer
 }
 
 func (c *locked) id() string { return c.Config.ID }

@@ -163,6 +163,12 @@ func (s *Service) startDependencies(ctx context.Context, c *locked) error {
 
 // launch mounts, writes the bundle and starts the monitor.
 func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monitor.Session, error) {
+	files, err := o.Attach.files(c.Config.Options.PreserveFDs, c.Config.Options.LogDriver)
+	if err != nil {
+		return nil, err
+	}
+	idle := s.Monitor.Spawn(files) // it gets ready while we do
+	defer idle.Close()
 	dir := s.dir(c.id())
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -188,11 +194,7 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monit
 	if err != nil {
 		return nil, err
 	}
-	files, err := o.Attach.files(c.Config.Options.PreserveFDs, c.Config.Options.LogDriver)
-	if err != nil {
-		return nil, err
-	}
-	session, err := s.Monitor.Start(ctx, request, files)
+	session, err := idle.Start(ctx, request)
 	if err == nil {
 		made.keep(request.Runtime)
 	}

@@ -227,14 +227,8 @@ func (s *Service) remove(ctx context.Context, c *locked, volumes bool) error {
 			return err
 		}
 	}
-	if c.Intent == state.IntentNone {
-		c.Intent = state.IntentRemove
-		if volumes {
-			c.Intent = state.IntentRemoveVolumes
-		}
-		if err := s.State.SetIntent(ctx, c.id(), c.Intent); err != nil {
-			return err
-		}
+	if err := s.intendRemoval(ctx, c, volumes); err != nil {
+		return err
 	}
 	failpoint.Hit("rm/intended")
 	if err := s.dismantle(ctx, c); err != nil {
@@ -245,6 +239,18 @@ func (s *Service) remove(ctx context.Context, c *locked, volumes bool) error {
 		return s.Images.RemoveUnused(ctx, c.Config.ImageID)
 	}
 	return nil
+}
+
+// intendRemoval writes down that the container is to go, if that is not written yet.
+func (s *Service) intendRemoval(ctx context.Context, c *locked, volumes bool) error {
+	if c.Intent != state.IntentNone {
+		return nil
+	}
+	c.Intent = state.IntentRemove
+	if volumes {
+		c.Intent = state.IntentRemoveVolumes
+	}
+	return s.State.SetIntent(ctx, c.id(), c.Intent)
 }
 
 func (s *Service) killAndRelease(ctx context.Context, c *locked) error {

@@ -35,44 +35,86 @@ type Files struct {
 // free in an idle monitor; GOGC=30 has it at 1.2 MB, which an idle one never reaches. The container's environment is Request.Env.
 var tuning = [...]string{"GOMAXPROCS=1", "GOGC=30"}
 
-// Start runs a monitor and waits until the process has started. A nil Request.Env is that of this process. An error of the
-// runtime keeps its words and has the exit code of podman-run(1): 127 for a command that is not there, 126 for one that
-// cannot be run. When ctx ends first, the monitor is told to give the start up and is waited for.
+// Idle is a monitor that waits for its request. One that gets none ends when the Idle is closed or this process dies.
+type Idle struct {
+	starter *Starter
+	files   Files
+	spawned chan struct{} // closed when what is below is set
+	socket  *os.File      // nil once a session has it
+	pid     int
+	err     error
+}
+
+// Spawn execs a monitor beside what the caller does next. The result must be closed.
+func (s *Starter) Spawn(files Files) *Idle {
+	s.reap()
+	i := &Idle{starter: s, files: files, spawned: make(chan struct{})}
+	go func() {
+		defer close(i.spawned)
+		ours, theirs, err := socketpair()
+		if err != nil {
+			i.err = err
+			return
+		}
+		i.pid, i.err = s.spawn(theirs, files)
+		_ = theirs.Close()
+		if i.err != nil {
+			_ = ours.Close()
+			return
+		}
+		i.socket = ours
+	}()
+	return i
+}
+
+// Close ends a monitor that was not started.
+func (i *Idle) Close() {
+	<-i.spawned
+	if i.socket != nil {
+		_ = i.socket.Close()
+	}
+}
+
+// Start hands the request over and waits until the process has started. A nil Request.Env is that of this process. An error
+// of the runtime keeps its words and has the exit code of podman-run(1): 127 for a command that is not there, 126 for one
+// that cannot be run. When ctx ends first, the monitor is told to give the start up and is waited for.
 //
 // The session must be closed. The monitor lives on.
-func (s *Starter) Start(ctx context.Context, req protocol.Request, files Files) (*Session, error) {
-	s.reap()
+func (i *Idle) Start(ctx context.Context, req protocol.Request) (*Session, error) {
 	if req.Env == nil {
 		req.Env = os.Environ()
 	}
-	req.PreserveFDs = int64(len(files.Extra))
+	req.PreserveFDs = int64(len(i.files.Extra))
 	payload, err := req.Encode()
 	if err != nil {
 		return nil, err
 	}
-	ours, theirs, err := socketpair()
-	if err != nil {
-		return nil, fmt.Errorf("start monitor of %q: %w", req.Name, err)
+	<-i.spawned
+	if i.err != nil {
+		return nil, fmt.Errorf("start monitor of %q: %w", req.Name, i.err)
 	}
-	pid, err := s.spawn(theirs, files)
-	_ = theirs.Close()
-	if err != nil {
-		_ = ours.Close()
-		return nil, fmt.Errorf("start monitor of %q: %w", req.Name, err)
-	}
-	session, err := newSession(ours, req.Dir, wants(req))
+	socket := i.socket
+	i.socket = nil
+	session, err := newSession(socket, req.Dir, wants(req))
 	if err != nil {
 		return nil, err
 	}
 	if err = session.send(protocol.FrameRequest, payload); err == nil {
-		err = session.awaitStart(ctx, filepath.Base(req.Runtime), func() { s.cancel(pid) })
+		err = session.awaitStart(ctx, filepath.Base(req.Runtime), func() { i.starter.cancel(i.pid) })
 	}
 	if err != nil {
 		_ = session.Close()
 		return nil, err
 	}
-	session.monitor = pid
+	session.monitor = i.pid
 	return session, nil
+}
+
+// Start is Spawn and Idle.Start at once.
+func (s *Starter) Start(ctx context.Context, req protocol.Request, files Files) (*Session, error) {
+	i := s.Spawn(files)
+	defer i.Close()
+	return i.Start(ctx, req)
 }
 
 func wants(r protocol.Request) protocol.Hello {
