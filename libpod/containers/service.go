@@ -98,7 +98,11 @@ func (s *Service) lock(ctx context.Context, id string) (*locked, error) {
 		return nil, err
 	}
 	c, err := s.reread(ctx, id, l)
-	if err != nil {
+	switch {
+	case isNotFound(err): // it was removed while we waited, and its lock with it: ours is a new file
+		l.Remove()
+		return nil, err
+	case err != nil:
 		l.Unlock()
 		return nil, err
 	}

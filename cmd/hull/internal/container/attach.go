@@ -47,7 +47,10 @@ func attachments(list []string, detach, interactive bool) (a attached, err error
 // openStreams makes the ends of the container's stdio here. With a terminal on both sides ours becomes raw; restore puts
 // it back, once.
 func openStreams(d Deps, which attached, tty bool, keys string) (t *containers.Streams, restore func(), err error) {
-	t = &containers.Streams{DetachKeys: keys}
+	t = new(containers.Streams)
+	if tty { // what is no terminal sends any bytes
+		t.DetachKeys = keys
+	}
 	t.Stdio = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
 	if which.stdin {
 		t.Stdin = d.Streams.In
