@@ -107,6 +107,9 @@ func (s *Service) reserve(ctx context.Context, p *plan) error {
 	for try := 0; ; try++ {
 		if generated {
 			p.config.Name = randomName(try)
+			if s.Config.Containers.ContainerNameAsHostname && p.config.Options.Hostname == "" && p.config.Options.UTS != "host" {
+				p.config.Hostname = p.config.Name
+			}
 		}
 		err := s.State.AddContainer(ctx, state.Reservation{
 			Config: p.config, DependsOn: p.dependsOn, Volumes: s.volumesOf(p.config), Volatile: p.config.Options.Remove,

@@ -38,10 +38,8 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 			return nil, err
 		}
 	}
-	if !o.NoHosts && o.HostsFile == "" || len(o.AddHosts) > 0 {
-		if err := put("/etc/hosts", hosts(&c.Config, c.run.IPs), 0o644); err != nil {
-			return nil, err
-		}
+	if err := s.writeHosts(c, root, put); err != nil {
+		return nil, err
 	}
 	if c.Config.Network != "none" && (o.DNS == nil || !slices.Contains(*o.DNS, "none")) {
 		content, err := resolvConf(o, c.run.DNS)
@@ -66,42 +64,6 @@ func (s *Service) containerEnv(c *define.ContainerConfig) string {
 		rootless = 0
 	}
 	return fmt.Sprintf("engine=\"hull\"\nname=%q\nid=%q\nimage=%q\nimageid=%q\nrootless=%d\n", c.Name, c.ID, c.ImageName, c.ImageID, rootless)
-}
-
-// hosts is /etc/hosts: --add-host first, so that it wins, then the host's own with --network=host, then ourselves.
-func hosts(c *define.ContainerConfig, ips []string) string {
-	var b strings.Builder
-	for _, h := range c.Options.AddHosts {
-		name, ip, _ := strings.Cut(h, ":")
-		if ip == "host-gateway" {
-			ip = "10.0.2.2"
-		}
-		for n := range strings.SplitSeq(name, ";") {
-			fmt.Fprintf(&b, "%s\t%s\n", ip, n)
-		}
-	}
-	b.WriteString("127.0.0.1\tlocalhost localhost.localdomain localhost4 localhost4.localdomain4\n::1\tlocalhost localhost.localdomain localhost6 localhost6.localdomain6\n")
-	self := "127.0.1.1"
-	if len(ips) > 0 {
-		self = ips[0]
-	}
-	if c.Network == "host" {
-		if data, err := os.ReadFile("/etc/hosts"); err == nil {
-			b.Write(data)
-		}
-		return b.String()
-	}
-	fmt.Fprintf(&b, "%s\t%s %s\n", self, c.Hostname, c.Name)
-	return b.String()
-}
-
-// CheckAddHost checks NAME:IP or NAME:host-gateway.
-func CheckAddHost(text string) error {
-	name, ip, ok := strings.Cut(text, ":")
-	if !ok || name == "" || (ip != "host-gateway" && net.ParseIP(strings.Trim(ip, "[]")) == nil) {
-		return errs.Invalid("--add-host %q is not NAME:ADDRESS", text)
-	}
-	return nil
 }
 
 // resolvConf is the host's /etc/resolv.conf with what the flags put in place of its parts. Servers on the host's own

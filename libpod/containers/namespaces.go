@@ -129,7 +129,7 @@ func (s *Service) planNetwork(ctx context.Context, p *plan, image *define.ImageC
 	case name == "bridge" || mode == "default":
 		return errs.WithHint(errs.NotBuilt("--network="+mode), "--network=private takes the uplink that is installed")
 	case mode == "" || mode == "private":
-		uplink, err := netns.Uplink(os.Geteuid() == 0 && s.Root)
+		uplink, err := netns.Uplink(os.Geteuid() == 0 && s.Root, s.Config.Network.DefaultRootlessCmd)
 		if err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) er
 	for _, p := range c.Config.Ports {
 		ports = append(ports, netns.Port{HostIP: p.HostIP, Container: p.ContainerPort, Host: p.HostPort, Count: p.Range, Protocol: p.Protocol})
 	}
-	up, err := netns.Start(ctx, netns.Request{Mode: c.Config.Network, Path: run.NetNS, Dir: s.dir(c.id()), Ports: ports})
+	up, err := netns.Start(ctx, netns.Request{Mode: s.uplinkMode(c.Config.Network), Path: run.NetNS, Dir: s.dir(c.id()), Ports: ports})
 	if err != nil {
 		return err
 	}
@@ -220,4 +220,12 @@ func sysProcMap(ranges []define.IDRange) []syscall.SysProcIDMap {
 		list[i] = syscall.SysProcIDMap{ContainerID: r.ContainerID, HostID: r.HostID, Size: r.Size}
 	}
 	return list
+}
+
+// uplinkMode is the mode with the configuration's options where it has none (containers.conf(5), pasta_options).
+func (s *Service) uplinkMode(mode string) string {
+	if options := s.Config.Network.PastaOptions.Values; mode == "pasta" && len(options) > 0 {
+		return mode + ":" + strings.Join(options, ",")
+	}
+	return mode
 }

@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -112,7 +113,9 @@ func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageCon
 		}
 		c.Hostname = name
 	}
-	if c.Hostname == "" {
+	if c.Hostname == "" && s.Config.Containers.ContainerNameAsHostname {
+		c.Hostname = c.Name // a generated one comes later
+	} else if c.Hostname == "" {
 		c.Hostname = short(c.ID)
 	}
 	if o.Init {
@@ -309,6 +312,16 @@ func (s *Service) planLog(_ context.Context, p *plan, _ *define.ImageConfig) err
 	o := &p.config.Options
 	if o.LogDriver == "" {
 		o.LogDriver = s.Config.Containers.LogDriver
+	}
+	if tag := s.Config.Containers.LogTag; tag != "" && o.LogOptions["tag"] == "" {
+		o.LogOptions = maps.Clone(o.LogOptions)
+		if o.LogOptions == nil {
+			o.LogOptions = map[string]string{}
+		}
+		o.LogOptions["tag"] = tag
+	}
+	if o.OOMScoreAdj == nil {
+		o.OOMScoreAdj = s.Config.Containers.OOMScoreAdj
 	}
 	if !slices.Contains(logDrivers, o.LogDriver) {
 		return errs.Invalid("there is no log driver %q%s: %s are there", o.LogDriver, errs.DidYouMean(o.LogDriver, logDrivers), strings.Join(logDrivers, ", "))

@@ -17,11 +17,16 @@ import (
 func notBuilt() []string {
 	return []string{
 		"configmaps",
+		"containers.apparmor_profile",
 		"containers.cgroup_conf",
 		"containers.interface_name",
+		"containers.keyring",
+		"containers.label",
 		"containers.label_users",
+		"containers.log_path",
 		"containers.mounts",
 		"containers.prepare_volume_on_create",
+		"containers.userns_size",
 		"engine.active_service",
 		"engine.add_compression",
 		"engine.cdi_spec_dirs",

@@ -29,6 +29,7 @@ func (g *networkFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringSliceVarP(&g.publish, "publish", "p", nil, "Publish a container's port, or a range of ports, to the host")
 	fs.BoolVarP(&g.publishAll, "publish-all", "P", false, "Publish all exposed ports to random ports on the host interface")
 	fs.StringSliceVar(&g.expose, "expose", nil, "Expose a port or a range of ports")
+	fs.StringVar(&g.hostsFile, "hosts-file", "", `What the container's /etc/hosts begins with ("image"|"none"|path; default: the host's)`)
 	fs.BoolVar(&g.noHosts, "no-hosts", false, "Do not create /etc/hosts within the container, instead use the version from the image")
 	fs.BoolVar(&g.noHostname, "no-hostname", false, "Do not create /etc/hostname within the container, instead use the version from the image")
 }
@@ -41,6 +42,12 @@ func (g *networkFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *confi
 	o.NoHosts, o.NoHostname = g.noHosts || c.Containers.NoHosts, g.noHostname
 	if g.noHosts && len(g.addHost) > 0 {
 		return errs.Invalid("--no-hosts and --add-host cannot be set together")
+	}
+	if o.HostsFile = g.hostsFile; o.HostsFile != "" && o.NoHosts {
+		return errs.Invalid("--no-hosts and --hosts-file cannot be set together")
+	}
+	if err := containers.CheckHostsFile(o); err != nil {
+		return err
 	}
 	for _, text := range g.addHost {
 		if err := containers.CheckAddHost(text); err != nil {
