@@ -11,6 +11,7 @@ import (
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/libpod/internal/monitor"
 	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/libpod/system"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/events"
 	"hull.dev/hull/pkg/layers"
@@ -34,6 +35,7 @@ type Options struct {
 type Engine struct {
 	Containers *containers.Service
 	Images     *images.Service
+	System     *system.Service
 	Events     *events.Log
 	Config     *config.Config
 	Layers     *layers.Store
@@ -77,6 +79,10 @@ func Open(o Options) (*Engine, error) {
 		State: e.state, Layers: store, Images: imagesOf{e.Images}, Config: o.Config, Events: e.Events,
 		Monitor: &monitor.Starter{Path: o.Monitor}, Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
 		Warn: o.Warn, Root: !rootless.Rootless(),
+	}
+	e.System = &system.Service{
+		State: e.state, Layers: store, Containers: e.Containers, Images: e.Images, Config: o.Config, Events: e.Events,
+		Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
 	}
 	return e, nil
 }

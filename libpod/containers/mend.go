@@ -249,6 +249,14 @@ func (s *Service) waitEnd(ctx context.Context, id string) error {
 		if m.State == protocol.StateExited || !alive && !processLives(int(m.PID), uint64(m.PIDStart)) {
 			return nil
 		}
+		if m.State == protocol.StateRestarting { // there is no process to wait for
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(20 * time.Millisecond):
+			}
+			continue
+		}
 		if err := waitProcess(ctx, int(m.PID), uint64(m.PIDStart)); err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package system
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 )
 
 // mountLine is what is needed of a line of /proc/PID/mountinfo (proc_pid_mountinfo(5)).
-type mountLine struct{ root, point string }
+type mountLine struct{ device, root, point string }
 
 func readMounts(pid string) ([]mountLine, error) {
 	data, err := os.ReadFile("/proc/" + pid + "/mountinfo")
@@ -26,7 +25,7 @@ func readMounts(pid string) ([]mountLine, error) {
 	var list []mountLine
 	for line := range strings.Lines(string(data)) {
 		if f := strings.Fields(line); len(f) > 5 {
-			list = append(list, mountLine{unescape.Replace(f[3]), unescape.Replace(f[4])})
+			list = append(list, mountLine{f[2], unescape.Replace(f[3]), unescape.Replace(f[4])})
 		}
 	}
 	return list, nil
@@ -62,20 +61,24 @@ func idBelow(path, dir string) (string, bool) {
 	return id, reference.IsID(id)
 }
 
-// processes returns the processes that are in a container or watch over one, by container id. A process in a container is
-// known by the files that are mounted there from the container's runtime directory, also when that is gone; a monitor by
-// its lock file, which it holds open.
-func (s *Service) processes() (map[string][]int, error) {
-	inside, err := s.insideFilesystem()
+// processes returns the processes that are in a container or serve one, by container id, and apart from them the uplinks.
+// A process in a container is known by the files that are mounted there from the container's runtime directory, also when
+// that is gone; one that serves it as servedBy says.
+func (s *Service) processes() (inside, uplinks map[string][]int, err error) {
+	place, err := s.insideFilesystem()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	own, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		return nil, nil, err
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	found := map[string][]int{}
-	seen := map[string]string{} // mount namespace: container id in it
+	inside, uplinks = map[string][]int{}, map[string][]int{}
+	seen := map[string]string{own: ""} // mount namespace: container id in it
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
@@ -87,24 +90,44 @@ func (s *Service) processes() (map[string][]int, error) {
 		}
 		id, known := seen[space]
 		if !known {
-			id = containerOf(e.Name(), inside)
+			id = containerOf(e.Name(), place)
 			seen[space] = id
 		}
-		if id == "" {
-			id = s.watchedBy(e.Name())
-		}
 		if id != "" {
-			found[id] = append(found[id], pid)
+			inside[id] = append(inside[id], pid)
+			continue
+		}
+		switch id, kind := s.servedBy(e.Name()); {
+		case id == "":
+		case kind == uplink:
+			uplinks[id] = append(uplinks[id], pid)
+		case space == own: // else that of a hull in a container, with the same paths
+			inside[id] = append(inside[id], pid)
 		}
 	}
-	return found, nil
+	return inside, uplinks, nil
 }
 
-// insideFilesystem is the path of the folder "c" of the runtime directory in its own file system, as mountinfo has it.
-func (s *Service) insideFilesystem() (string, error) {
+// owner is the container that one process is in or serves, or "".
+func (s *Service) owner(pid int) string {
+	place, err := s.insideFilesystem()
+	if err != nil {
+		return ""
+	}
+	name := strconv.Itoa(pid)
+	if id := containerOf(name, place); id != "" {
+		return id
+	}
+	id, _ := s.servedBy(name)
+	return id
+}
+
+// insideFilesystem is where the folder "c" of the runtime directory lies: its file system and the path in that, as
+// mountinfo has them.
+func (s *Service) insideFilesystem() (mountLine, error) {
 	list, err := readMounts("self")
 	if err != nil {
-		return "", err
+		return mountLine{}, err
 	}
 	dir := filepath.Join(s.Dirs.Volatile, "c")
 	best := mountLine{root: "/", point: "/"}
@@ -114,43 +137,64 @@ func (s *Service) insideFilesystem() (string, error) {
 		}
 	}
 	rest, err := filepath.Rel(best.point, dir)
-	return filepath.Join(best.root, rest), err
+	return mountLine{device: best.device, root: filepath.Join(best.root, rest), point: dir}, err
 }
 
-func containerOf(pid, inside string) string {
+func containerOf(pid string, place mountLine) string {
 	list, err := readMounts(pid)
 	if err != nil {
 		return ""
 	}
 	// In the engine's own namespace such a mount lies at the place that it is of, or there is none.
 	for _, m := range list {
-		if id, ok := idBelow(m.root, inside); ok && !strings.HasSuffix(m.point, m.root) {
+		if id, ok := idBelow(m.root, place.root); ok && m.device == place.device && !strings.HasPrefix(m.point, place.point+"/") {
 			return id
 		}
 	}
 	return ""
 }
 
-// watchedBy is the container whose monitor the process is, or "".
-func (s *Service) watchedBy(pid string) string {
+// What a program that hull starts for a container is.
+type servant int
+
+const (
+	monitor servant = iota + 1 // or the OCI runtime; it is in the engine's namespaces
+	uplink                     // it is in namespaces of its own
+)
+
+// servants are those programs, as the kernel has their names.
+var servants = map[string]servant{
+	"hull-conmon": monitor, "crun": monitor, "runc": monitor, "slirp4netns": uplink, "pasta": uplink, "pasta.avx2": uplink,
+}
+
+// servedBy is the container that the process was started for, or "": a monitor holds its lock file open, the others have a
+// path of the container's among their arguments.
+func (s *Service) servedBy(pid string) (string, servant) {
 	name, err := os.ReadFile("/proc/" + pid + "/comm")
-	if err != nil || !bytes.HasPrefix(name, []byte("hull-conmon")) {
-		return ""
+	kind := servants[strings.TrimSpace(string(name))]
+	if err != nil || kind == 0 {
+		return "", 0
 	}
-	fds, err := os.ReadDir("/proc/" + pid + "/fd")
+	args, err := os.ReadFile("/proc/" + pid + "/cmdline")
 	if err != nil {
-		return ""
+		return "", 0
 	}
-	for _, fd := range fds {
-		target, err := os.Readlink("/proc/" + pid + "/fd/" + fd.Name())
-		if err != nil {
-			continue
-		}
-		if id, ok := idBelow(target, filepath.Join(s.Dirs.Volatile, "c")); ok {
-			return id
+	paths := strings.Split(string(args), "\x00")
+	if fds, err := os.ReadDir("/proc/" + pid + "/fd"); err == nil {
+		for _, fd := range fds {
+			if target, err := os.Readlink("/proc/" + pid + "/fd/" + fd.Name()); err == nil {
+				paths = append(paths, target)
+			}
 		}
 	}
-	return ""
+	for _, path := range paths {
+		for _, room := range []string{"c", "netns"} {
+			if id, ok := idBelow(path, filepath.Join(s.Dirs.Volatile, room)); ok {
+				return id, kind
+			}
+		}
+	}
+	return "", 0
 }
 
 // kill ends processes that belong to a container that is gone; still says whether the pid is one of its processes.

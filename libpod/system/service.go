@@ -23,6 +23,13 @@ type Containers interface {
 	Stop(ctx context.Context, ref string, o define.StopOptions) error
 	Remove(ctx context.Context, ref string, o define.RemoveOptions) error
 	Locks() lockfile.Dir
+	// Unsettled says what a dead process left of a container whose lock the caller holds.
+	Unsettled(row *state.Container, run *state.Run, execs []*define.ExecSession) string
+}
+
+// Images is what the system needs of the images' service.
+type Images interface {
+	Remove(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error)
 }
 
 // Dirs are the folders of the engine; libpod/containers draws what lies in them.
@@ -37,14 +44,13 @@ type Service struct {
 	State      *state.Store
 	Layers     *layers.Store
 	Containers Containers
+	Images     Images
 	Config     *config.Config
 	Events     *events.Log
 	Dirs       Dirs
 	Root       bool // no user namespace: the user is root on the host
 }
 
-func (s *Service) dir(id string) string       { return filepath.Join(s.Dirs.Volatile, "c", id) }
-func (s *Service) netns(id string) string     { return filepath.Join(s.Dirs.Volatile, "netns", id) }
 func (s *Service) staticDir(id string) string { return filepath.Join(s.Dirs.Static, "containers", id) }
 
 func short(id string) string { return id[:min(12, len(id))] }

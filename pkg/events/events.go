@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -54,10 +53,18 @@ func (l *Log) Write(event any) {
 
 // Read calls fn with each line, oldest first. With follow it goes on with what is written later until ctx ends.
 func (l *Log) Read(ctx context.Context, follow bool, fn func(line []byte) error) error {
+	var w *watcher
+	if follow {
+		var err error
+		if w, err = watch(filepath.Dir(l.Path)); err != nil { // before the first read: nothing falls in between
+			return err
+		}
+		defer w.close()
+	}
 	if err := readAll(l.Path+".1", fn); err != nil {
 		return err
 	}
-	f, err := l.open(ctx, follow)
+	f, err := l.open(ctx, w)
 	if f == nil || err != nil {
 		return err
 	}
@@ -86,7 +93,7 @@ func (l *Log) Read(ctx context.Context, follow bool, fn func(line []byte) error)
 				continue
 			}
 		}
-		if !pause(ctx) {
+		if !w.wait(ctx) {
 			return nil
 		}
 	}
@@ -115,14 +122,17 @@ func readAll(path string, fn func([]byte) error) error {
 	return lines.Err()
 }
 
-// open opens the file, with follow as soon as there is one; nil without an error when there is none.
-func (l *Log) open(ctx context.Context, follow bool) (*os.File, error) {
+// open opens the file, with a watcher as soon as there is one; nil without an error when there is none.
+func (l *Log) open(ctx context.Context, w *watcher) (*os.File, error) {
 	for {
 		f, err := os.Open(l.Path)
-		if err == nil || !errors.Is(err, os.ErrNotExist) {
-			return f, err
+		if err == nil {
+			return f, nil
 		}
-		if !follow || !pause(ctx) {
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		if w == nil || !w.wait(ctx) {
 			return nil, nil
 		}
 	}
@@ -132,14 +142,4 @@ func moved(f *os.File, path string) bool {
 	mine, err1 := f.Stat()
 	there, err2 := os.Stat(path)
 	return err1 == nil && err2 == nil && !os.SameFile(mine, there)
-}
-
-// pause waits before the file is looked at again and reports whether ctx goes on.
-func pause(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(100 * time.Millisecond):
-		return true
-	}
 }

@@ -7,7 +7,9 @@ import (
 
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
+	"hull.dev/hull/cmd/hull/internal/system"
 	"hull.dev/hull/libpod"
+	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/rootless"
 )
@@ -47,6 +49,12 @@ func warn(text string) { slog.Warn(text) }
 
 func (d deps) container() container.Deps {
 	return container.Deps{Streams: d.streams, Engine: d.engine, Reader: d.reader}
+}
+
+func (d deps) system() system.Deps {
+	return system.Deps{Streams: d.streams, Engine: d.engine, Reader: d.reader, Version: func() define.EngineVersion {
+		return define.EngineVersion(*readVersion().Client)
+	}}
 }
 
 func (d deps) image() image.Deps {

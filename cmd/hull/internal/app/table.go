@@ -10,6 +10,7 @@ import (
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
 	"hull.dev/hull/cmd/hull/internal/streams"
+	"hull.dev/hull/cmd/hull/internal/system"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
 )
@@ -36,14 +37,17 @@ func table() []entry {
 		{"", "attach", func(d deps) *cobra.Command { return container.NewAttach(d.container()) }},
 		{"", "completion", newCompletion},
 		{"", "create", func(d deps) *cobra.Command { return container.NewCreate(d.container()) }},
+		{"", "events", func(d deps) *cobra.Command { return system.NewEvents(d.system()) }},
 		{"", "exec", func(d deps) *cobra.Command { return container.NewExec(d.container()) }},
 		{"", "history", func(d deps) *cobra.Command { return image.NewHistory(d.image()) }},
 		{"", "images", func(d deps) *cobra.Command { return image.NewImages(d.image()) }},
 		{"", "import", func(d deps) *cobra.Command { return image.NewImport(d.image()) }},
+		{"", "info", func(d deps) *cobra.Command { return system.NewInfo(d.system()) }},
 		{"", "init", func(d deps) *cobra.Command { return container.NewInit(d.container()) }},
 		{"", "inspect", func(d deps) *cobra.Command { return container.NewInspectAny(d.container()) }},
 		{"", "kill", func(d deps) *cobra.Command { return container.NewKill(d.container()) }},
 		{"", "load", func(d deps) *cobra.Command { return image.NewLoad(d.image()) }},
+		{"", "logs", func(d deps) *cobra.Command { return container.NewLogs(d.container()) }},
 		{"", "port", func(d deps) *cobra.Command { return container.NewPort(d.container()) }},
 		{"", "ps", func(d deps) *cobra.Command { return container.NewPs(d.container()) }},
 		{"", "rename", func(d deps) *cobra.Command { return container.NewRename(d.container()) }},
@@ -54,6 +58,8 @@ func table() []entry {
 		{"", "start", func(d deps) *cobra.Command { return container.NewStart(d.container()) }},
 		{"", "stop", func(d deps) *cobra.Command { return container.NewStop(d.container()) }},
 		{"", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
+		{"", "top", func(d deps) *cobra.Command { return container.NewTop(d.container()) }},
+		{"", "unshare", func(d deps) *cobra.Command { return system.NewUnshare(d.system()) }},
 		{"", "version", newVersion},
 		{"", "wait", func(d deps) *cobra.Command { return container.NewWait(d.container()) }},
 		{"container", "attach", func(d deps) *cobra.Command { return container.NewAttach(d.container()) }},
@@ -65,6 +71,7 @@ func table() []entry {
 		{"container", "inspect", func(d deps) *cobra.Command { return container.NewInspect(d.container()) }},
 		{"container", "kill", func(d deps) *cobra.Command { return container.NewKill(d.container()) }},
 		{"container", "list ls", func(d deps) *cobra.Command { return container.NewPs(d.container()) }},
+		{"container", "logs", func(d deps) *cobra.Command { return container.NewLogs(d.container()) }},
 		{"container", "port", func(d deps) *cobra.Command { return container.NewPort(d.container()) }},
 		{"container", "ps", func(d deps) *cobra.Command { return container.NewPs(d.container()) }},
 		{"container", "rename", func(d deps) *cobra.Command { return container.NewRename(d.container()) }},
@@ -73,6 +80,7 @@ func table() []entry {
 		{"container", "run", func(d deps) *cobra.Command { return container.NewRun(d.container()) }},
 		{"container", "start", func(d deps) *cobra.Command { return container.NewStart(d.container()) }},
 		{"container", "stop", func(d deps) *cobra.Command { return container.NewStop(d.container()) }},
+		{"container", "top", func(d deps) *cobra.Command { return container.NewTop(d.container()) }},
 		{"container", "wait", func(d deps) *cobra.Command { return container.NewWait(d.container()) }},
 		{"image", "exists", func(d deps) *cobra.Command { return image.NewExists(d.image()) }},
 		{"image", "history", func(d deps) *cobra.Command { return image.NewHistory(d.image()) }},
@@ -82,6 +90,10 @@ func table() []entry {
 		{"image", "load", func(d deps) *cobra.Command { return image.NewLoad(d.image()) }},
 		{"image", "rm", func(d deps) *cobra.Command { return image.NewRm(d.image()) }},
 		{"image", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
+		{"system", "check", func(d deps) *cobra.Command { return system.NewCheck(d.system()) }},
+		{"system", "events", func(d deps) *cobra.Command { return system.NewEvents(d.system()) }},
+		{"system", "info", func(d deps) *cobra.Command { return system.NewInfo(d.system()) }},
+		{"system", "reset", func(d deps) *cobra.Command { return system.NewReset(d.system()) }},
 	}
 }
 

@@ -103,6 +103,19 @@ func Object[T any](s streams.Streams, object T, format string) error {
 	return out.Flush()
 }
 
+// Printer prints objects that come one by one, each by the template or, with a format that asks for it, as a line of JSON.
+// What is wrong with the template is told before the first.
+func Printer[T any](s streams.Streams, format string) (func(T) error, error) {
+	if IsJSON(format) {
+		return func(object T) error { return JSON(s.Out, object, "") }, nil
+	}
+	t, err := parseObject(format, typeOf[T]())
+	if err != nil {
+		return nil, err
+	}
+	return func(object T) error { return t.execute(s.Out, &object) }, nil
+}
+
 // Inspect prints objects as the inspect commands do: a JSON array, or the template once for each.
 func Inspect[T any](s streams.Streams, objects []T, format string) error {
 	if format == "" || IsJSON(format) {

@@ -27,6 +27,15 @@ type table struct {
 
 func newTable(out io.Writer) *table { return &table{out: out} }
 
+// Columns writes rows of cells in columns, without a heading of its own.
+func Columns(out io.Writer, rows [][]string) error {
+	t := newTable(out)
+	for _, row := range rows {
+		t.WriteString(strings.Join(row, "\t") + "\n")
+	}
+	return t.flush()
+}
+
 // fit allows the columns that show the fields to be cut until the table is not wider than the terminal.
 func (t *table) fit(width int, layout string, fields []string) {
 	t.width = width

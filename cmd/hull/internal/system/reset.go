@@ -1,0 +1,51 @@
+package system
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hull.dev/hull/libpod"
+)
+
+// NewReset makes "hull system reset".
+func NewReset(d Deps) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use: "reset [options]", Short: "Reset hull storage back to default state",
+		Long: "Kills and removes all containers, removes all images and volumes and all of hull's own state. Containers and volumes\n" +
+			"of other engines in the same storage stay, and so do the images that such a container is made from.",
+		Example: "hull system reset\nhull system reset --force",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runReset(cmd.Context(), d, force) },
+	}
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
+	return cmd
+}
+
+func runReset(ctx context.Context, d Deps, force bool) error {
+	e, err := d.Engine(ctx)
+	if err != nil {
+		return err
+	}
+	if !force && !confirm(d, e) {
+		return nil
+	}
+	return e.System.Reset(ctx)
+}
+
+// confirm asks; no answer is no.
+func confirm(d Deps, e *libpod.Engine) bool {
+	fmt.Fprintf(d.Streams.Out, `WARNING! This will remove:
+        - all containers
+        - all images
+        - all volumes
+        - the state directory: %q
+        - the runtime directory: %q
+Are you sure you want to continue? [y/N] `, e.Dirs.Static, e.Dirs.Volatile)
+	answer, _ := bufio.NewReader(d.Streams.In).ReadString('\n')
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y")
+}

@@ -1,0 +1,74 @@
+package layers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.podman.io/storage"
+)
+
+// Damage is what Check found.
+type Damage struct {
+	store  storage.Store
+	report storage.CheckReport
+}
+
+// Check looks whether the store has what its records say. With content it reads all layers and mounts each, which takes
+// as long as the store is large. A layer that nothing uses and that is older than maxAge counts as damaged; 0 is never.
+func (s *Store) Check(ctx context.Context, content bool, maxAge time.Duration) (Damage, error) {
+	store, err := s.opened(ctx)
+	if err != nil {
+		return Damage{}, err
+	}
+	o := storage.CheckMost()
+	o.LayerDigests, o.LayerMountable = content, content
+	if maxAge > 0 {
+		o.LayerUnreferencedMaximumAge = &maxAge
+	}
+	report, err := store.Check(o)
+	return Damage{store, report}, wrap(err, "check store %q", s.GraphRoot())
+}
+
+// Texts are what is damaged, a line each.
+func (d Damage) Texts() []string {
+	var lines []string
+	for _, kind := range []struct {
+		name   string
+		errors map[string][]error
+	}{
+		{"layer", d.report.Layers},
+		{"read-only layer", d.report.ROLayers},
+		{"image", d.report.Images},
+		{"read-only image", d.report.ROImages},
+		{"container of the store", d.report.Containers},
+	} {
+		for _, id := range slices.Sorted(maps.Keys(kind.errors)) {
+			for _, err := range kind.errors[id] {
+				what := strings.TrimPrefix(err.Error(), fmt.Sprintf("%s %s: ", kind.name, id))
+				lines = append(lines, fmt.Sprintf("%s %s: %s", kind.name, short(id), what))
+			}
+		}
+	}
+	return lines
+}
+
+// Repair removes what is damaged: layers and images, and containers, of any engine, if it may.
+func (d Damage) Repair(containers bool) error {
+	if d.store == nil || len(d.report.Layers)+len(d.report.Images)+len(d.report.Containers) == 0 {
+		return nil
+	}
+	if len(d.report.Containers) > 0 && !containers {
+		// What they are made from is in use; the library would take it from under them.
+		return nil
+	}
+	for _, err := range d.store.Repair(d.report, &storage.RepairOptions{RemoveContainers: containers}) {
+		if err != nil {
+			return classed(err)
+		}
+	}
+	return nil
+}
