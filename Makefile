@@ -43,7 +43,7 @@ deps: ## install what a fresh Debian lacks for building, running and testing
 try: deps build ## build hull and run real containers as an ordinary user
 	@$(SUDO) contrib/try/try.sh
 
-test: deps check unit ## what CI runs; the script suite has stories that fail and is run by make script
+test: deps check unit script ## what CI runs
 	@contrib/try/skips.sh
 
 check: ## format, vet, the import law, generated docs, tidy modules
