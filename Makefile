@@ -14,7 +14,7 @@ GOFUMPT      := go run mvdan.cc/gofumpt@v0.12.0
 # The suites make users, mount in namespaces of their own and install packages: they are root's.
 SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env PATH="$$PATH")
 
-.PHONY: help build install clean try deps test check unit script bench fuzz docs lint cover inittrace tidy-check
+.PHONY: help build install clean try deps test check unit script fault bench fuzz docs lint cover inittrace tidy-check
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -43,12 +43,13 @@ deps: ## install what a fresh Debian lacks for building, running and testing
 try: deps build ## build hull and run real containers as an ordinary user
 	@$(SUDO) contrib/try/try.sh
 
-test: deps check unit script ## what CI runs
+test: deps check unit script fault ## what CI runs
 	@contrib/try/skips.sh
 
 check: ## format, vet, the import law, generated docs, tidy modules
 	@out=$$($(GOFUMPT) -extra -l cmd conmon contrib libpod pkg test); [ -z "$$out" ] || { echo "not formatted (gofumpt -extra -w):"; echo "$$out"; exit 1; }
 	go vet ./...
+	go test -count=1 ./test/arch
 	@go run ./cmd/hull/internal/docs/gen -check
 	go mod tidy -diff
 
@@ -58,8 +59,11 @@ unit: ## unit tests; RUN=Name picks
 script: build ## script tests of the built programs, as a user and as root; ORACLE=podman runs podman in hull's place
 	go test -count=1 -timeout 40m -run 'TestScripts' ./test/script -args $(if $(filter-out .,$(RUN)),-story=$(RUN))
 
-bench: build ## ratios to podman, in one run
-	go run ./test/bench
+fault: build ## kill -9 at every failpoint, a full disk, a runtime that hangs …; RUN=kill/rm picks
+	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args $(if $(filter-out .,$(RUN)),-only=$(RUN))
+
+bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs
+	@$(SUDO) go run ./test/bench
 
 fuzz: ## each fuzz target for a minute
 	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

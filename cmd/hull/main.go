@@ -9,9 +9,11 @@ import (
 	"hull.dev/hull/pkg/layers"
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	if layers.Reexec() { // this is a child of the storage library's
-		return
+		return 0
 	}
-	os.Exit(app.Main(os.Args[1:], streams.System()))
+	return app.Main(os.Args[1:], streams.System())
 }

@@ -101,7 +101,8 @@ func (s *Service) carryOut(ctx context.Context, p *plan) (c *locked, err error) 
 	return c, nil
 }
 
-// reserve inserts the row; with a generated name that is taken, again under another.
+// reserve inserts the row; with a generated name that is taken, again under another. A name that was given may be held by
+// a container that only waits for its removal, because its --rm died: that is done first.
 func (s *Service) reserve(ctx context.Context, p *plan) error {
 	generated := p.config.Name == ""
 	for try := 0; ; try++ {
@@ -119,11 +120,45 @@ func (s *Service) reserve(ctx context.Context, p *plan) error {
 			return nil
 		case generated && errdefs.IsAlreadyExists(err) && try < 100:
 			continue
+		case errdefs.IsAlreadyExists(err) && try == 0:
+			if err := s.mendHolder(ctx, p.config.Name); err != nil {
+				return err
+			}
+			continue
 		case errdefs.IsAlreadyExists(err):
 			return s.explainTaken(ctx, p.config.Name, err)
 		}
 		return err
 	}
+}
+
+// mendHolder brings the container that holds a name into order, which may end it. One that another command is removing is
+// waited for.
+func (s *Service) mendHolder(ctx context.Context, name string) error {
+	holder, err := s.State.Holder(ctx, name)
+	if err != nil || holder == nil {
+		return err
+	}
+	run, err := s.State.GetRun(ctx, holder.Config.ID)
+	if err != nil {
+		return err
+	}
+	status := s.view(holder, run).Status
+	if status != define.StatusRemoving && !(status == define.StatusExited && holder.Config.Options.Remove) {
+		return s.mendOne(ctx, holder.Config.ID)
+	}
+	c, err := s.lock(ctx, holder.Config.ID)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer c.lock.Unlock()
+	if err := s.mend(ctx, c); err != nil && !errors.Is(err, errGone) {
+		return err
+	}
+	return nil
 }
 
 // explainTaken says what holds a name, in which state and since when.

@@ -53,6 +53,9 @@ func (s *Service) Exec(ctx context.Context, ref string, o define.ExecOptions, t 
 	if err != nil {
 		undo, cancel := cleanup.Context(ctx)
 		defer cancel()
+		if now, lookErr := s.Lookup(undo, c.Config.ID); isNotFound(lookErr) || lookErr == nil && !now.Running() {
+			err = errs.Conflict("container %q ended meanwhile", c.Config.Name) // instead of the runtime's guess
+		}
 		return nil, errors.Join(err, s.dropExec(undo, c.Config.ID, session.ID))
 	}
 	exec := &ExecRunning{ID: session.ID, containerID: c.Config.ID, service: s, session: running}

@@ -94,14 +94,10 @@ func (s *Service) release(ctx context.Context, c *locked, exit *define.Exit) err
 		}
 	}
 	failpoint.Hit("cleanup/exit")
-	runtime, err := s.runtime(&c.Config)
-	if err != nil {
-		return err
-	}
 	// The runtime's delete is a process of its own: our steps go beside it.
 	deleted := make(chan error, 1)
-	go func() { deleted <- runtime.Delete(ctx, c.id()) }()
-	err = s.releaseOurs(ctx, c)
+	go func() { deleted <- s.deleteInRuntime(ctx, c) }()
+	err := s.releaseOurs(ctx, c)
 	if err := errors.Join(err, <-deleted); err != nil {
 		return err
 	}
@@ -119,6 +115,19 @@ func (s *Service) release(ctx context.Context, c *locked, exit *define.Exit) err
 	}
 	s.event(&c.Config, "cleanup", nil)
 	return nil
+}
+
+// deleteInRuntime has the runtime forget the container. One that is not installed any more keeps nobody from removing what
+// it made: no process is left of it.
+func (s *Service) deleteInRuntime(ctx context.Context, c *locked) error {
+	runtime, err := s.runtime(&c.Config)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return runtime.Delete(ctx, c.id())
 }
 
 // releaseOurs ends the uplink and takes the mounts away, and the whole layer when the container is to go.

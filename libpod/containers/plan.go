@@ -58,6 +58,9 @@ func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, erro
 		c.ImageID, c.ImageName, c.ImageDigest = found.ID, name, found.Digest
 	}
 	c.Options = o
+	if _, err := s.runtime(c); err != nil {
+		return nil, err
+	}
 	p := &plan{config: c}
 	for _, step := range []func(context.Context, *plan, *define.ImageConfig) error{
 		s.planProcess, s.planStop, s.planVolumes, s.planNamespaces, s.planUser, s.planNetwork, s.planSecurity, s.planLog,

@@ -22,7 +22,7 @@ func (s *Service) view(row *state.Container, run *state.Run) *define.Container {
 	if row.Started.IsZero() {
 		c.Status = define.StatusCreated
 	}
-	if row.Intent == state.IntentRemove {
+	if row.Intent == state.IntentRemove || row.Intent == state.IntentRemoveVolumes {
 		c.Status = define.StatusRemoving
 	}
 	if run == nil {

@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -62,6 +63,9 @@ func (s *Service) stop(ctx context.Context, c *locked, o define.StopOptions) err
 
 // end signals until there is no process: the stop signal, after timeout SIGKILL to all.
 func (s *Service) end(ctx context.Context, c *locked, timeout time.Duration) error {
+	if err := s.takeStartBack(c.id()); err != nil {
+		return err
+	}
 	if c.run.Initialized {
 		timeout = 0 // its process only waits to be started, and heeds no signal
 	}
@@ -83,6 +87,31 @@ func (s *Service) end(ctx context.Context, c *locked, timeout time.Duration) err
 	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return s.waitEnd(wait, c.id())
+}
+
+// takeStartBack tells a monitor that has no process yet to give the start up: its runtime hangs, or whoever started it
+// died meanwhile. The pid is the monitor's for as long as it holds its lock.
+func (s *Service) takeStartBack(id string) error {
+	m, err := protocol.ReadStatus(s.dir(id))
+	if err != nil || m.State != protocol.StateStarting || m.MonitorPID < 2 {
+		return nil
+	}
+	fd, err := unix.PidfdOpen(int(m.MonitorPID), 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(fd)
+	if alive, err := protocol.Alive(s.dir(id)); err != nil || !alive {
+		return err
+	}
+	err = unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return os.NewSyscallError("pidfd_send_signal", err)
 }
 
 // signal sends a signal to the container's first process. The pid is the one that the monitor wrote, checked by its start

@@ -45,10 +45,11 @@ func (r Runtime) Kill(ctx context.Context, id string, sig unix.Signal, all bool)
 	return r.run(ctx, append(args, id, strconv.Itoa(int(sig)))...)
 }
 
-// Delete removes what the runtime keeps of a container, killing it if need be. One that is gone is fine.
+// Delete removes what the runtime keeps of a container, killing it if need be. One that is gone is fine, and so is a
+// runtime that cannot be executed: it keeps nothing.
 func (r Runtime) Delete(ctx context.Context, id string) error {
 	err := r.run(ctx, "delete", "--force", id)
-	if errs.Hint(err) == hintGone {
+	if errs.Hint(err) == hintGone || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOEXEC) || errors.Is(err, unix.EACCES) {
 		return nil
 	}
 	return err

@@ -91,10 +91,10 @@ func (s *Sandbox) End(t testing.TB) {
 	}
 	s.endPause()
 	deadline := time.Now().Add(3 * time.Second)
-	left := s.processes()
+	left := s.Processes()
 	for len(left) > 0 && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
-		left = s.processes()
+		left = s.Processes()
 	}
 	for pid, command := range left {
 		if !Oracle() {
@@ -122,8 +122,9 @@ func (s *Sandbox) endPause() {
 	}
 }
 
-// processes are the processes that have to do with the sandbox: by their arguments, environment, folder or open files.
-func (s *Sandbox) processes() map[int]string {
+// Processes are the processes that have to do with the sandbox, by pid with their command lines: they are known by their
+// arguments, environment, folder or open files. What runs inside a container is not among them.
+func (s *Sandbox) Processes() map[int]string {
 	found := map[int]string{}
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// row is a figure: the median of ours over the median of theirs, and the most that it may be.
+type row struct {
+	what         string
+	ours, theirs []time.Duration
+	versus       string // who they are, when it is not podman
+	limit        float64
+}
+
+// fact is a figure that is no ratio.
+type fact struct {
+	what         string
+	ours, theirs float64 // theirs 0: not measured
+	unit         string
+	limit        float64 // 0: none
+}
+
+func median[T time.Duration | float64](list []T) T {
+	sorted := slices.Sorted(slices.Values(list))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// table is what a run came to, as markdown.
+type table struct {
+	rows  []row
+	facts []fact
+}
+
+func (b *table) write(w io.Writer) error {
+	text := "| what | hull | podman | ratio | at most | pairs | |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+	for _, r := range b.rows {
+		ours, theirs := median(r.ours), median(r.theirs)
+		other := fmt.Sprintf("%.1f ms", milliseconds(theirs))
+		if r.versus != "" {
+			other = r.versus + " " + other
+		}
+		ratio := float64(ours) / float64(theirs)
+		text += fmt.Sprintf("| %s | %.1f ms | %s | %.3f | %s | %d | %s |\n", r.what, milliseconds(ours), other, ratio, number(r.limit), len(r.ours), verdict(ratio, r.limit))
+	}
+	text += "\n| what | hull | podman | at most | |\n| --- | --- | --- | --- | --- |\n"
+	for _, f := range b.facts {
+		theirs, limit := "", ""
+		if f.theirs > 0 {
+			theirs = number(f.theirs) + f.unit
+		}
+		if f.limit > 0 {
+			limit = number(f.limit) + f.unit
+		}
+		text += fmt.Sprintf("| %s | %s | %s | %s | %s |\n", f.what, number(f.ours)+f.unit, theirs, limit, verdict(f.ours, f.limit))
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func verdict(value, limit float64) string {
+	switch {
+	case limit == 0:
+		return ""
+	case value > limit:
+		return "over"
+	}
+	return "holds"
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,79 @@
+package fault
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// story is a command that may die anywhere.
+type story struct {
+	setup []string   // command lines before it
+	mess  func(*box) // what no command line does, after setup
+	act   string     // the command; it is run again after the kill
+	ends  bool       // what it starts ends by itself, and is waited for
+	fine  string     // what the command may say when it is run again, where the killed one had done its work already
+}
+
+// What a command says that comes second.
+const (
+	taken = `is taken by container`
+	gone  = `no such container`
+	// With --rm a name is not taken by what has run already.
+	unstarted = `is taken by container \w+, created`
+)
+
+// sleeps is a container that runs.
+const sleeps = "run -d --name c busybox sleep 1000"
+
+var stories = map[string]story{
+	"create":          {act: "create --name c -v named:/n -v /anonymous busybox true", fine: taken},
+	"create-replace":  {setup: []string{sleeps}, act: "create --name c --replace busybox true"},
+	"create-cidfile":  {act: "create --name c --cidfile $DIR/cid busybox true", fine: "exists|" + taken},
+	"create-rename":   {setup: []string{"create --name c busybox true"}, act: "rename c d", fine: gone},
+	"run":             {act: "run --name c busybox true", fine: taken},
+	"run-rm":          {act: "run --rm --name c -v /anonymous busybox true", ends: true, fine: unstarted},
+	"run-detached":    {act: sleeps, fine: taken},
+	"run-ends":        {act: "run -d --name c busybox true", ends: true, fine: taken},
+	"run-rm-ends":     {act: "run -d --rm --name c -v /anonymous busybox true", ends: true, fine: unstarted},
+	"run-volume":      {act: "run --rm --name c -v named:/www busybox cat /www/index.html", ends: true, fine: unstarted},
+	"start":           {setup: []string{"create --name c busybox sleep 1000"}, act: "start c"},
+	"start-attached":  {setup: []string{"create --name c busybox true"}, act: "start -a c"},
+	"start-again":     {setup: []string{"run --name c busybox true"}, act: "start -a c"},
+	"start-dependent": {setup: []string{"create --name a busybox sleep 1000", "create --name c --ipc container:a busybox sleep 1000"}, act: "start c"},
+	"init":            {setup: []string{"create --name c busybox sleep 1000"}, act: "init c", fine: "already been initialized"},
+	"init-start":      {setup: []string{"create --name c busybox sleep 1000", "init c"}, act: "start c"},
+	"stop":            {setup: []string{sleeps}, act: "stop -t0 c"},
+	"stop-rm":         {setup: []string{"run -d --rm --name c busybox sleep 1000"}, act: "stop -t0 c", fine: gone},
+	"stop-restarting": {setup: []string{"run -d --restart always --name c busybox sleep 1000"}, act: "stop -t0 c"},
+	"kill":            {setup: []string{sleeps}, act: "kill c", fine: "does not run"},
+	"restart":         {setup: []string{sleeps}, act: "restart -t0 c"},
+	"rm":              {setup: []string{"create --name c -v /anonymous busybox true"}, act: "rm -v c", fine: gone},
+	"rm-force":        {setup: []string{sleeps}, act: "rm -f -t0 c"},
+	"rm-depend":       {setup: []string{sleeps, "run -d --name d --ipc container:c busybox sleep 1000"}, act: "rm -f -t0 --depend c"},
+	"exec":            {setup: []string{sleeps}, act: "exec c true"},
+	"exec-detached":   {setup: []string{sleeps}, act: "exec -d c sleep 1000"},
+	"exec-cleanup":    {setup: []string{sleeps}, act: "exec -d c true"},
+	"tag":             {act: "tag busybox other"},
+	"rmi":             {act: "rmi busybox", fine: "no such image|image not known"},
+	"import":          {act: "import $BUSYBOX other"},
+	"load":            {act: "load -i $ARCHIVE"},
+	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
+}
+
+// fillEvents makes the file of events so large that the next event moves it.
+func fillEvents(b *box) {
+	b.t.Helper()
+	b.must("create --name first busybox true")
+	logs, err := filepath.Glob(filepath.Join(b.Dir, "run/hull/*/events.log"))
+	if err != nil || len(logs) != 1 {
+		b.t.Fatalf("the file of events: %v, %v", logs, err)
+	}
+	event, err := os.ReadFile(logs[0])
+	if err == nil {
+		err = os.WriteFile(logs[0], []byte(strings.Repeat(string(event), 1<<20/len(event)+1)), 0o600)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
