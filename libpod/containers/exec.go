@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -144,14 +145,8 @@ func (s *Service) execProcess(c *define.Container, o *define.ExecOptions) (*spec
 func execEnvironment(env []string, o *define.ExecOptions, home string) []string {
 	set := func(entries ...string) {
 		for _, e := range entries {
-			key := e
-			for i := range e {
-				if e[i] == '=' {
-					key = e[:i+1]
-					break
-				}
-			}
-			env = slices.DeleteFunc(env, func(old string) bool { return len(old) >= len(key) && old[:len(key)] == key })
+			key, _, _ := strings.Cut(e, "=")
+			env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, key+"=") })
 			env = append(env, e)
 		}
 	}

@@ -2,6 +2,7 @@ package containers
 
 import (
 	"maps"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -173,7 +174,7 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return now.Add(-d.Abs()), nil
 	}
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(seconds) < 9e9 { // nanoseconds are 63 bits; NaN is not less
 		return time.Unix(0, int64(seconds*1e9)), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04:05 -0700 MST", "2006-01-02"} {

@@ -27,7 +27,7 @@ var qualities = [...]string{
 var vessels = [...]string{
 	"argosy", "ark", "barge", "bark", "bireme", "brig", "canoe", "caravel", "carrack", "catboat", "clipper", "coaster", "cog",
 	"coracle", "corvette", "cutter", "dhow", "dinghy", "dory", "dugout", "ferry", "felucca", "flagship", "frigate", "galleon",
-	"galley", "gondola", "hooker", "hoy", "icebreaker", "jolly", "junk", "kayak", "keelboat", "ketch", "knarr", "launch",
+	"galley", "gondola", "hoy", "icebreaker", "jolly", "junk", "kayak", "keelboat", "ketch", "knarr", "launch",
 	"lighter", "lightship", "liner", "longship", "lugger", "outrigger", "packet", "peapod", "pilot", "pinnace", "pirogue",
 	"polacre", "pontoon", "proa", "punt", "raft", "sampan", "schooner", "scow", "scull", "shallop", "skiff", "sloop", "smack",
 	"snow", "tartane", "tender", "trawler", "trimaran", "trireme", "tug", "umiak", "vessel", "wherry", "windjammer", "xebec",

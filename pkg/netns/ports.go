@@ -57,6 +57,7 @@ func parsePort(text string) (p Port, err error) {
 	default:
 		return bad("the protocol is tcp or udp")
 	}
+	addressed := true
 	if strings.HasPrefix(rest, "[") {
 		ip, after, ok := strings.Cut(rest[1:], "]:")
 		if !ok {
@@ -65,8 +66,10 @@ func parsePort(text string) (p Port, err error) {
 		p.HostIP, rest = ip, after
 	} else if strings.Count(rest, ":") == 2 {
 		p.HostIP, rest, _ = strings.Cut(rest, ":")
+	} else {
+		addressed = false
 	}
-	if p.HostIP != "" && net.ParseIP(p.HostIP) == nil {
+	if addressed && net.ParseIP(p.HostIP) == nil {
 		return bad("the address is none")
 	}
 	host, inside, both := strings.Cut(rest, ":")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -137,16 +138,28 @@ func slirpArgs(options string) ([]string, error) {
 		key, value, _ := strings.Cut(option, "=")
 		switch key {
 		case "":
-		case "allow_host_loopback":
-			loopback = value == "true"
-		case "cidr", "mtu":
-			flags[key] = "--" + key + "=" + value
-		case "outbound_addr", "outbound_addr6":
-			flags[key] = "--" + strings.Replace(key, "_", "-", 1) + "=" + value
-		case "enable_ipv6":
-			if value == "true" {
+		case "allow_host_loopback", "enable_ipv6":
+			if value != "true" && value != "false" {
+				return nil, errs.Invalid("slirp4netns: %s is true or false, not %q", key, value)
+			}
+			switch {
+			case key == "allow_host_loopback":
+				loopback = value == "true"
+			case value == "true":
 				flags[key] = "--enable-ipv6"
 			}
+		case "mtu":
+			if _, err := strconv.ParseUint(value, 10, 16); err != nil {
+				return nil, errs.Invalid("slirp4netns: mtu is a number, not %q", value)
+			}
+			flags[key] = "--mtu=" + value
+		case "cidr":
+			if p, err := netip.ParsePrefix(value); err != nil || !p.Addr().Is4() || p.Bits() > 25 || p != p.Masked() {
+				return nil, errs.Invalid("slirp4netns: cidr is an IPv4 network as 10.0.2.0/24, at least a /25, not %q", value)
+			}
+			flags[key] = "--cidr=" + value
+		case "outbound_addr", "outbound_addr6":
+			flags[key] = "--" + strings.Replace(key, "_", "-", 1) + "=" + value
 		case "port_handler":
 			if value != "slirp4netns" {
 				return nil, errs.NotBuilt("slirp4netns:port_handler=" + value)
@@ -164,6 +177,25 @@ func slirpArgs(options string) ([]string, error) {
 	}
 	slices.Sort(args)
 	return args, nil
+}
+
+// slirpAddresses are the container's address and the name server's in the network that options name: the hundredth and the
+// third of it (slirp4netns(1) --cidr).
+func slirpAddresses(options string) (guest, dns string) {
+	network := netip.MustParsePrefix("10.0.2.0/24")
+	for option := range strings.SplitSeq(options, ",") {
+		if value, ok := strings.CutPrefix(option, "cidr="); ok {
+			if p, err := netip.ParsePrefix(value); err == nil && p.Addr().Is4() {
+				network = p.Masked()
+			}
+		}
+	}
+	at := func(n byte) string {
+		a := network.Addr().As4()
+		a[3] += n
+		return netip.AddrFrom4(a).String()
+	}
+	return at(100), at(3)
 }
 
 func startSlirp(ctx context.Context, r Request, options string) (up Running, err error) {
@@ -202,9 +234,10 @@ func startSlirp(ctx context.Context, r Request, options string) (up Running, err
 		text, _ := os.ReadFile(log.Name())
 		return up, fmt.Errorf("slirp4netns: %w: %s", waitErr, lastLine(string(text)))
 	}
-	up = Running{PID: cmd.Process.Pid, Start: startTime(cmd.Process.Pid), IPs: []string{"10.0.2.100"}, DNS: []string{"10.0.2.3"}}
+	guest, dns := slirpAddresses(options)
+	up = Running{PID: cmd.Process.Pid, Start: startTime(cmd.Process.Pid), IPs: []string{guest}, DNS: []string{dns}}
 	for _, p := range r.Ports {
-		if err := p.forward(ctx, socket); err != nil {
+		if err := p.forward(ctx, socket, guest); err != nil {
 			_ = cmd.Process.Kill()
 			return up, errors.Join(err, ignoreExit(cmd.Wait()))
 		}
@@ -219,11 +252,11 @@ func ignoreExit(err error) error {
 	return err
 }
 
-// forward asks slirp4netns to publish the port, one request per number.
-func (p Port) forward(ctx context.Context, socket string) error {
+// forward asks slirp4netns to publish the port at the address of the container, one request per number.
+func (p Port) forward(ctx context.Context, socket, guest string) error {
 	for i := range p.Count {
 		request, err := json.Marshal(map[string]any{"execute": "add_hostfwd", "arguments": map[string]any{
-			"proto": p.Protocol, "host_addr": p.HostIP, "host_port": p.Host + i, "guest_addr": "10.0.2.100", "guest_port": p.Container + i,
+			"proto": p.Protocol, "host_addr": p.HostIP, "host_port": p.Host + i, "guest_addr": guest, "guest_port": p.Container + i,
 		}})
 		if err != nil {
 			return err

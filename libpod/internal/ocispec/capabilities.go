@@ -116,11 +116,10 @@ func capabilities(in *Input, s *specs.Spec) error {
 	}
 	caps := &specs.LinuxCapabilities{Bounding: set, Effective: set, Permitted: set}
 	if s.Process.User.UID != 0 && !o.Privileged {
-		added, _, err := normalizeAll(o.CapAdd)
+		added, err := Capabilities(nil, o.CapAdd, o.CapDrop)
 		if err != nil {
 			return err
 		}
-		slices.Sort(added)
 		caps = &specs.LinuxCapabilities{Bounding: set, Effective: added, Permitted: added, Inheritable: added, Ambient: added}
 	}
 	s.Process.Capabilities = caps

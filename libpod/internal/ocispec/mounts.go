@@ -188,7 +188,9 @@ func ordered(list []specs.Mount) ([]specs.Mount, error) {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b specs.Mount) int {
-		return strings.Count(a.Destination, "/") - strings.Count(b.Destination, "/")
+		return depth(a.Destination) - depth(b.Destination)
 	})
 	return out, nil
 }
+
+func depth(dest string) int { return strings.Count(strings.TrimSuffix(dest, "/"), "/") }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -32,6 +33,11 @@ func LookupUser(rootfs, spec string) (*user.ExecUser, error) {
 	found, err := user.GetExecUser(spec, &user.ExecUser{Home: "/"}, bytes.NewReader(passwd), bytes.NewReader(group))
 	if err != nil {
 		return nil, errs.WithHint(errs.Invalid("user %q: %v", spec, err), "the image's /etc/passwd and /etc/group do not have it; a number always works")
+	}
+	for _, id := range append([]int{found.Uid, found.Gid}, found.Sgids...) {
+		if id < 0 || id > math.MaxInt32 { // the library checks the numbers in spec, not those in the image's files
+			return nil, errs.Invalid("user %q: the image gives it the id %d, ids are 0 to %d", spec, id, math.MaxInt32)
+		}
 	}
 	return found, nil
 }

@@ -69,15 +69,15 @@ func (g *mountFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config
 }
 
 // volumeOptions are the words behind the second colon of -v.
-var volumeOptions = []string{
+var volumeOptions = append([]string{
 	"rw", "ro", "z", "Z", "U", "O", "copy", "nocopy", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "idmap", "bind", "rbind",
-	"private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable",
-}
+}, propagations...)
 
 // Volume reads [SOURCE:]CONTAINER[:OPTIONS]; a source that begins with / or . is a folder of the host, else a name.
 func Volume(text string) (m define.Mount, err error) {
 	parts := strings.Split(text, ":")
 	var options string
+	given := len(parts) == 3
 	switch len(parts) {
 	case 1:
 		m.Dest = parts[0]
@@ -101,7 +101,7 @@ func Volume(text string) (m define.Mount, err error) {
 			return m, err
 		}
 	}
-	if options == "" {
+	if !given {
 		return m, nil
 	}
 	for option := range strings.SplitSeq(options, ",") {
@@ -109,7 +109,7 @@ func Volume(text string) (m define.Mount, err error) {
 			return m, err
 		}
 	}
-	return m, nil
+	return m, checkAlternatives(m.Options, "volume", text)
 }
 
 func addOption(m *define.Mount, option, text string) error {
@@ -139,6 +139,9 @@ func Mount(text string) (m define.Mount, err error) {
 		if err := setMount(&m, key, value, has, text); err != nil {
 			return m, err
 		}
+	}
+	if err := checkAlternatives(m.Options, "--mount", text); err != nil {
+		return m, err
 	}
 	switch {
 	case m.Dest == "":
@@ -177,6 +180,9 @@ func setMount(m *define.Mount, key, value string, has bool, text string) error {
 		}
 		m.Options = append(m.Options, map[bool]string{true: "ro", false: "rw"}[readOnly])
 	case "bind-propagation":
+		if !slices.Contains(propagations, value) {
+			return errs.Invalid("--mount %q: there is no propagation %q%s", text, value, errs.DidYouMean(value, propagations))
+		}
 		m.Options = append(m.Options, value)
 	case "bind-nonrecursive":
 		m.Options = append(m.Options, "bind")
@@ -188,7 +194,11 @@ func setMount(m *define.Mount, key, value string, has bool, text string) error {
 		m.Options = append(m.Options, key)
 	case "consistency": // docker's for macOS; podman ignores it too
 	case "relabel":
-		m.Options = append(m.Options, map[string]string{"shared": "z", "private": "Z"}[value])
+		word := map[string]string{"shared": "z", "private": "Z"}[value]
+		if word == "" {
+			return errs.Invalid("--mount %q: relabel is shared or private, not %q", text, value)
+		}
+		m.Options = append(m.Options, word)
 	case "U", "chown", "idmap", "volume-opt":
 		return errs.NotBuilt("--mount option " + key)
 	default:
@@ -204,8 +214,14 @@ func Tmpfs(text string) (m define.Mount, err error) {
 		return m, errs.Invalid("--tmpfs %q: %q is not an absolute path", text, dest)
 	}
 	m = define.Mount{Type: "tmpfs", Dest: dest}
-	if ok {
-		m.Options = strings.Split(options, ",")
+	if !ok {
+		return m, nil
 	}
-	return m, nil
+	m.Options = strings.Split(options, ",")
+	for _, option := range m.Options {
+		if err := checkTmpfsOption(option, text); err != nil {
+			return m, err
+		}
+	}
+	return m, checkAlternatives(m.Options, "--tmpfs", text)
 }

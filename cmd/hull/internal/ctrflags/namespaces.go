@@ -100,6 +100,6 @@ func (g *logFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.C
 	if !fs.Changed("detach-keys") && c.Engine.DetachKeys != "" {
 		o.DetachKeys = c.Engine.DetachKeys
 	}
-	o.LogOptions, err = Pairs("--log-opt", g.options)
+	o.LogOptions, err = valuedPairs("--log-opt", g.options)
 	return err
 }

@@ -94,7 +94,7 @@ func (g *processFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *conf
 			}
 		}
 	}
-	o.Annotations, err = Pairs("--annotation", append(append([]string(nil), c.Containers.Annotations.Values...), g.annotations...))
+	o.Annotations, err = valuedPairs("--annotation", append(append([]string(nil), c.Containers.Annotations.Values...), g.annotations...))
 	return err
 }
 
@@ -143,6 +143,16 @@ func Pairs(flag string, list []string) (map[string]string, error) {
 		pairs[key] = value
 	}
 	return pairs, nil
+}
+
+// valuedPairs reads KEY=VALUE.
+func valuedPairs(flag string, list []string) (map[string]string, error) {
+	for _, text := range list {
+		if !strings.Contains(text, "=") {
+			return nil, errs.Invalid("%s %q is not NAME=VALUE", flag, text)
+		}
+	}
+	return Pairs(flag, list)
 }
 
 // readLines returns the lines of a file that are neither empty nor comments.

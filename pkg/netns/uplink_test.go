@@ -1,0 +1,112 @@
+package netns
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestSlirpArgs(t *testing.T) {
+	for options, want := range map[string][]string{
+		"":                                {"--disable-host-loopback", "--mtu=65520"},
+		"mtu=1500":                        {"--disable-host-loopback", "--mtu=1500"},
+		"allow_host_loopback=true":        {"--mtu=65520"},
+		"allow_host_loopback=false":       {"--disable-host-loopback", "--mtu=65520"},
+		"cidr=10.5.0.0/24":                {"--cidr=10.5.0.0/24", "--disable-host-loopback", "--mtu=65520"},
+		"enable_ipv6=true":                {"--disable-host-loopback", "--enable-ipv6", "--mtu=65520"},
+		"enable_ipv6=false":               {"--disable-host-loopback", "--mtu=65520"},
+		"outbound_addr=eth0":              {"--disable-host-loopback", "--mtu=65520", "--outbound-addr=eth0"},
+		"outbound_addr6=::1":              {"--disable-host-loopback", "--mtu=65520", "--outbound-addr6=::1"},
+		"port_handler=slirp4netns,mtu=1,": {"--disable-host-loopback", "--mtu=1"},
+	} {
+		t.Run(options, func(t *testing.T) {
+			got, err := slirpArgs(options)
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%q, %v, want %q", got, err, want)
+			}
+		})
+	}
+	for options, want := range map[string]string{
+		"mtuu=1":                    `no option "mtuu"; did you mean "mtu"?`,
+		"allow_host_loopback=maybe": `allow_host_loopback is true or false, not "maybe"`,
+		"enable_ipv6":               `enable_ipv6 is true or false, not ""`,
+		"mtu=many":                  `mtu is a number, not "many"`,
+		"cidr=10.5.0.0":             `at least a /25, not "10.5.0.0"`,
+		"cidr=10.5.0.0/26":          `at least a /25, not "10.5.0.0/26"`,
+		"cidr=10.5.7.9/16":          `not "10.5.7.9/16"`,
+		"cidr=fd00::/64":            `not "fd00::/64"`,
+		"port_handler=rootlesskit":  "not built yet",
+	} {
+		t.Run("refuses "+options, func(t *testing.T) {
+			_, err := slirpArgs(options)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		})
+	}
+}
+
+// slirp4netns gives the container the hundredth address of its network, and has a name server at the third.
+func TestSlirpAddresses(t *testing.T) {
+	for options, want := range map[string][2]string{
+		"":                          {"10.0.2.100", "10.0.2.3"},
+		"mtu=1500":                  {"10.0.2.100", "10.0.2.3"},
+		"cidr=10.5.0.0/24":          {"10.5.0.100", "10.5.0.3"},
+		"mtu=1500,cidr=10.5.0.0/16": {"10.5.0.100", "10.5.0.3"},
+		"cidr=10.5.0.128/25":        {"10.5.0.228", "10.5.0.131"},
+	} {
+		t.Run(options, func(t *testing.T) {
+			if guest, dns := slirpAddresses(options); guest != want[0] || dns != want[1] {
+				t.Errorf("%s and %s, want %q", guest, dns, want)
+			}
+		})
+	}
+}
+
+func TestCheckUplink(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for _, mode := range []string{"pasta", "slirp4netns:mtu=1"} {
+		if err := CheckUplink(mode); err == nil || !strings.Contains(err.Error(), "is not installed") {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+	if _, err := Uplink(false, ""); err == nil {
+		t.Error("an uplink is found where none is installed")
+	}
+}
+
+func TestLastLine(t *testing.T) {
+	for text, want := range map[string]string{"": "", "a": "a", "a\nb\n\n": "b", "\n": ""} {
+		if got := lastLine(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestStartTime(t *testing.T) {
+	if startTime(os.Getpid()) == 0 {
+		t.Error("this process has no start time")
+	}
+	if startTime(1<<30) != 0 {
+		t.Error("a pid that cannot be has a start time")
+	}
+}
+
+func FuzzSlirpArgs(f *testing.F) {
+	for _, seed := range []string{"", "mtu=1", "cidr=1.2.3.4/8", "=", ",", "outbound_addr=\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, options string) {
+		args, err := slirpArgs(options)
+		if err != nil {
+			return
+		}
+		slirpAddresses(options)
+		for _, a := range args {
+			if !strings.HasPrefix(a, "--") {
+				t.Errorf("%q gives the argument %q", options, a)
+			}
+		}
+	})
+}
