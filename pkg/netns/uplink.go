@@ -222,7 +222,9 @@ func startSlirp(ctx context.Context, r Request, options string) (up Running, err
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	// It leaves its sandbox by unmounting everything in its own mount namespace: where mounts are shared, for us too, unless
+	// that namespace is private before.
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Unshareflags: unix.CLONE_NEWNS}
 	if err := cmd.Start(); err != nil {
 		return up, fmt.Errorf("start slirp4netns: %w", err)
 	}

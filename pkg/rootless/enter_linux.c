@@ -189,12 +189,10 @@ static void become_pause(void)
 		_exit(2);
 	if (setgroups(0, NULL) < 0 && errno != EPERM)
 		_exit(3);
-	// What the host mounts later shall be seen here, nothing that is mounted here shall be seen on the host.
+	// What the host mounts later shall be seen here, nothing that is mounted here shall be seen on the host. And not shared
+	// among ourselves: slirp4netns leaves its sandbox by unmounting all in its copy of this namespace, which would go for us too.
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		_exit(4);
-	// Shared among ourselves: rshared and rslave volumes hand on mounts of this namespace.
-	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
-		_exit(5);
 	if (setsid() < 0 && errno != EPERM)
 		_exit(6);
 	if (chdir("/") < 0)

@@ -11,7 +11,7 @@
 //	  pidfd_open, F_GETLK again      start self, _HULL_PAUSE=1  ------->  constructor, before Go: become_pause
 //	  setns(pidfd, USER|MNT)                                    <-------  unshare USER|NS; fd 5: its errno
 //	Go: Entered() is true            newuidmap, newgidmap PID ...
-//	                                 fd 3: one byte             ------->  become root, mounts slave and shared
+//	                                 fd 3: one byte             ------->  become root, mounts slave
 //	                                                                      F_SETLK on pause.lock (fd 4)
 //	                                 exec self again            <-------  fd 5: one byte, then waits for SIGTERM
 //

@@ -34,9 +34,13 @@ func NewSandbox(t testing.TB) *Sandbox {
 	for i := range s.Ports {
 		s.Ports[i] = 21000 + os.Getpid()%100*300 + n*3 + i
 	}
-	for _, dir := range []string{"run", "home/.config/containers", "data", "tmp"} {
+	for _, dir := range []string{"home/.config/containers", "data", "tmp"} {
 		must(t, os.MkdirAll(filepath.Join(s.Dir, dir), 0o700))
 	}
+	// In memory, as on a machine that people log in to; s.Dir is in the path, so that what has it open is known.
+	runtime := filepath.Join("/dev/shm", s.Dir, "run")
+	must(t, os.MkdirAll(runtime, 0o700))
+	must(t, os.Symlink(runtime, filepath.Join(s.Dir, "run")))
 	storage := "[storage]\ndriver = \"overlay\"\n"
 	engine := fmt.Sprintf("[engine]\nruntime = %q\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n", p.Runtime)
 	if Oracle() {
@@ -46,13 +50,13 @@ func NewSandbox(t testing.TB) *Sandbox {
 	config := filepath.Join(s.Dir, "home/.config/containers")
 	s.Vars = []string{"HOME=" + filepath.Join(s.Dir, "home"), "TMPDIR=" + filepath.Join(s.Dir, "tmp")}
 	if p.Identity == "root" {
-		storage += fmt.Sprintf("graphroot = %q\nrunroot = %q\n", filepath.Join(s.Dir, "data"), filepath.Join(s.Dir, "run/storage"))
-		engine += fmt.Sprintf("tmp_dir = %q\nstatic_dir = %q\nvolume_path = %q\n", filepath.Join(s.Dir, "run/tmp"),
+		storage += fmt.Sprintf("graphroot = %q\nrunroot = %q\n", filepath.Join(s.Dir, "data"), filepath.Join(runtime, "storage"))
+		engine += fmt.Sprintf("tmp_dir = %q\nstatic_dir = %q\nvolume_path = %q\n", filepath.Join(runtime, "tmp"),
 			filepath.Join(s.Dir, "data/libpod"), filepath.Join(s.Dir, "data/volumes"))
 		s.Vars = append(s.Vars, "CONTAINERS_CONF="+filepath.Join(config, "containers.conf"),
 			"CONTAINERS_STORAGE_CONF="+filepath.Join(config, "storage.conf"))
 	} else {
-		s.Vars = append(s.Vars, "XDG_RUNTIME_DIR="+filepath.Join(s.Dir, "run"), "XDG_DATA_HOME="+filepath.Join(s.Dir, "data"))
+		s.Vars = append(s.Vars, "XDG_RUNTIME_DIR="+runtime, "XDG_DATA_HOME="+filepath.Join(s.Dir, "data"))
 	}
 	// Most stories need no network, and none is the fastest.
 	engine += "[containers]\nlog_driver = \"k8s-file\"\nnetns = \"none\"\n"
