@@ -3,7 +3,9 @@ package containers
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"hull.dev/hull/libpod/define"
@@ -51,6 +53,8 @@ func (s *Service) inspect(c *define.Container) *define.ContainerInspect {
 	}
 	if o.Rootfs {
 		i.Rootfs, i.GraphDriver.Name = o.Image, ""
+	} else {
+		i.GraphDriver.Data = s.Layers.OverlayDirs(cfg.ID, c.Status.Alive())
 	}
 	if c.Status.Alive() {
 		i.ResolvConfPath, i.HostnamePath, i.HostsPath = c.Dir+"/etc-resolv.conf", c.Dir+"/etc-hostname", c.Dir+"/etc-hosts"
@@ -91,8 +95,23 @@ func inspectState(c *define.Container) define.InspectState {
 	}
 	if c.Status.Alive() {
 		st.ExitCode, st.Error = 0, ""
+		st.CgroupPath = cgroupOf(c.PID)
 	}
 	return st
+}
+
+// cgroupOf is the path of a process in the cgroup v2 hierarchy (cgroups(7)), "" when it is not to be known.
+func cgroupOf(pid int) string {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(data)) {
+		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			return path
+		}
+	}
+	return ""
 }
 
 func (s *Service) inspectConfig(c *define.ContainerConfig) define.InspectConfig {
@@ -100,10 +119,24 @@ func (s *Service) inspectConfig(c *define.ContainerConfig) define.InspectConfig 
 	i := define.InspectConfig{
 		Hostname: c.Hostname, User: c.User, AttachStdin: o.Interactive, Tty: o.TTY, OpenStdin: o.Interactive, Env: ocispec.Environment(c.Env, "/", c.Hostname, o.TTY),
 		Cmd: c.CommandOnly, Image: c.ImageName, WorkingDir: c.Workdir, Entrypoint: strings.Join(c.Entrypoint, " "), Labels: c.Labels,
-		Annotations: o.Annotations, StopSignal: c.StopSignal, HealthcheckOnFailureAction: "none", CreateCommand: o.CreateCommand,
+		Annotations: ocispec.Annotations(c), StopSignal: c.StopSignal, HealthcheckOnFailureAction: "none", CreateCommand: o.CreateCommand,
 		Umask: o.Umask, Timeout: o.Timeout, StopTimeout: o.StopTimeout, Passwd: o.Passwd, SdNotifyMode: "container", Timezone: o.TZ,
 	}
 	return i
+}
+
+// inspectUlimits are the limits that the user and the configuration name; the rest are the engine's own.
+func (s *Service) inspectUlimits(o *define.CreateOptions) []define.InspectUlimit {
+	list := []define.InspectUlimit{}
+	for _, text := range append(slices.Clone(s.Config.Containers.DefaultUlimits.Values), o.Ulimits...) {
+		l, err := ocispec.ParseUlimit(text)
+		if err != nil {
+			continue // "host"
+		}
+		list = slices.DeleteFunc(list, func(u define.InspectUlimit) bool { return u.Name == l.Type })
+		list = append(list, define.InspectUlimit{Name: l.Type, Soft: l.Soft, Hard: l.Hard})
+	}
+	return list
 }
 
 func (s *Service) inspectHost(c *define.ContainerConfig, caps []string) define.InspectHostConfig {
@@ -111,12 +144,12 @@ func (s *Service) inspectHost(c *define.ContainerConfig, caps []string) define.I
 	h := define.InspectHostConfig{
 		Binds: []string{}, CgroupManager: "cgroupfs", CgroupMode: orElse(o.CgroupNS, "private"), ContainerIDFile: o.CIDFile,
 		NetworkMode: c.Network, PortBindings: bindings(c.Ports), AutoRemove: o.Remove, Annotations: o.Annotations,
-		CapAdd: []string{}, CapDrop: []string{}, DNS: []string{}, DNSOptions: o.DNSOptions, DNSSearch: o.DNSSearch,
+		CapAdd: []string{}, CapDrop: []string{}, DNS: []string{}, DNSOptions: append([]string{}, o.DNSOptions...), DNSSearch: append([]string{}, o.DNSSearch...),
 		ExtraHosts: append([]string{}, o.AddHosts...), GroupAdd: append([]string{}, o.GroupAdd...), IpcMode: orElse(o.IPC, "shareable"),
 		Cgroups: "default", PidMode: orElse(o.PID, "private"), Privileged: o.Privileged, PublishAllPorts: o.PublishAll,
 		ReadonlyRootfs: o.ReadOnly, SecurityOpt: append([]string{}, o.SecurityOpts...), Tmpfs: map[string]string{}, UTSMode: orElse(o.UTS, "private"),
 		UsernsMode: usernsMode(c), ShmSize: o.ShmSize, Runtime: "oci", ConsoleSize: []uint{0, 0}, CgroupParent: o.CgroupParent,
-		Devices: []string{}, Ulimits: []define.InspectUlimit{}, VolumesFrom: o.VolumesFrom, Init: o.Init,
+		Devices: []string{}, Ulimits: s.inspectUlimits(o), VolumesFrom: o.VolumesFrom, Init: o.Init,
 	}
 	h.Devices = append(h.Devices, o.Devices...)
 	h.RestartPolicy.Name, h.RestartPolicy.MaximumRetryCount = o.Restart, o.RestartMax

@@ -65,6 +65,7 @@ type InspectState struct {
 		FailingStreak int
 		Log           []string
 	}
+	CgroupPath     string `json:",omitempty"`
 	CheckpointedAt time.Time
 	RestoredAt     time.Time
 }

@@ -49,7 +49,7 @@ func Make(in Input) (*specs.Spec, error) {
 		Version:     Version,
 		Root:        &specs.Root{Path: in.Rootfs, Readonly: o.ReadOnly},
 		Hostname:    in.Config.Hostname,
-		Annotations: annotations(in.Config),
+		Annotations: Annotations(in.Config),
 		Linux: &specs.Linux{
 			Sysctl:    map[string]string{},
 			Resources: &specs.LinuxResources{},
@@ -80,7 +80,8 @@ func workdir(in *Input, s *specs.Spec) error {
 	return nil
 }
 
-func annotations(c *define.ContainerConfig) map[string]string {
+// Annotations are those of the spec: podman's own, then the user's.
+func Annotations(c *define.ContainerConfig) map[string]string {
 	flag := func(b bool) string { return strings.ToUpper(fmt.Sprint(b)) }
 	a := map[string]string{
 		"io.container.manager":              "libpod",
