@@ -19,8 +19,8 @@ const (
 	FrameStdinEOF  Type = 'e' // C: no more of them; closes the container's stdin unless it is a terminal
 	FrameResize    Type = 'w' // C: Size
 	FrameDetach    Type = 'd' // C: the connection ends on purpose; stdin stays open
-	FrameNoRestart Type = 'n' // C: a stop is coming, the next exit is the last; M: agreed
-	FrameCleaned   Type = 'c' // C: the owner has cleaned up
+	FrameNoRestart Type = 'n' // C: a stop is coming, the next exit is the last, and who stays connected cleans up; M: agreed
+	FrameCleaned   Type = 'c' // C: who meant to has cleaned up
 	FrameTerminal  Type = 't' // C: a descriptor (SCM_RIGHTS) of the client's terminal, and its termios before raw mode
 	FrameRestored  Type = 'r' // C: the client has put its terminal back
 	FrameStdout    Type = 'o' // M: bytes of the container

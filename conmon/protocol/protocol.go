@@ -28,6 +28,7 @@
 //	  |<- Stdout, Stderr, Exited   | or Dropped{why}, when it reads too slowly for too long
 //	  | NoRestart ---------------->|
 //	  |<----------- NoRestart      | agreed: the next exit is the last
+//	  | Cleaned, or just closes -->| no Cleaned after the exit: exec of Cleanup
 //
 // A connection that sends Stdin is not read while the container's stdin is full, so that what must not queue behind it
 // (Resize) goes over a second connection. A connection that passed its terminal and dies without Restored has that

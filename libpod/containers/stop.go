@@ -37,7 +37,10 @@ func (s *Service) stop(ctx context.Context, c *locked, o define.StopOptions) err
 	}
 	failpoint.Hit("stop/intended")
 	// From here on the restart policy is off; a monitor that is gone has none.
-	_ = monitor.NoRestart(s.dir(c.id()))
+	session, err := monitor.NoRestart(s.dir(c.id()))
+	if err == nil {
+		defer session.Close() //nolint:errcheck // nothing was left to be written
+	}
 	failpoint.Hit("stop/norestart")
 	timeout := c.Config.Options.StopTimeout
 	if o.Timeout != nil {
@@ -53,6 +56,9 @@ func (s *Service) stop(ctx context.Context, c *locked, o define.StopOptions) err
 	}
 	if err := s.release(ctx, c, &exit); err != nil {
 		return explain("clean up after", &c.Config, err)
+	}
+	if session != nil {
+		_ = session.Cleaned() // else the monitor finds nothing to clean
 	}
 	s.event(&c.Config, "stop", nil)
 	if c.Config.Options.Remove {
@@ -146,7 +152,9 @@ func (s *Service) Kill(ctx context.Context, ref string, sig unix.Signal) error {
 			return errs.WithHint(errs.Conflict("container %q does not run: it is %s", c.Config.Name, s.view(c.Container, nil).Status), "hull ps lists those that do")
 		}
 		if sig == unix.SIGKILL || sig == unix.SIGTERM {
-			_ = monitor.NoRestart(s.dir(c.id()))
+			if session, err := monitor.NoRestart(s.dir(c.id())); err == nil {
+				defer session.Close() //nolint:errcheck // nothing was left to be written
+			}
 		}
 		failpoint.Hit("kill/signal")
 		if err := s.signal(ctx, c, sig, false); err != nil {
@@ -192,6 +200,9 @@ func (s *Service) Remove(ctx context.Context, ref string, o define.RemoveOptions
 		}
 		if c.run != nil {
 			c.Config.Options.Remove = false // this removal is ours to do
+			if err := s.intendRemoval(ctx, c, o.Volumes); err != nil {
+				return err
+			}
 			if err := s.stop(ctx, c, define.StopOptions{Timeout: o.Timeout}); err != nil {
 				return err
 			}
@@ -283,7 +294,9 @@ func (s *Service) intendRemoval(ctx context.Context, c *locked, volumes bool) er
 }
 
 func (s *Service) killAndRelease(ctx context.Context, c *locked) error {
-	_ = monitor.NoRestart(s.dir(c.id()))
+	if session, err := monitor.NoRestart(s.dir(c.id())); err == nil {
+		defer session.Close() //nolint:errcheck // nothing was left to be written
+	}
 	if err := s.end(ctx, c, 0); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ type client struct {
 	owner  bool
 	wants  protocol.Hello
 	hailed bool // it has said what it wants
+	stops  bool // it has said NoRestart
 
 	header  [protocol.HeaderSize]byte
 	have    int // bytes of header
@@ -181,11 +182,12 @@ func (c *client) act() error {
 		c.orderly = true
 		c.end()
 	case protocol.FrameNoRestart:
+		c.stops = true
 		c.hub.events.NoRestart() // before the answer: who asked kills next
 		c.say(protocol.FrameNoRestart, nil)
 	case protocol.FrameCleaned:
 		c.orderly = true
-		if c.owner {
+		if c.owner || c.stops {
 			c.hub.events.Cleaned()
 		}
 	case protocol.FrameTerminal:

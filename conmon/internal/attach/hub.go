@@ -22,6 +22,8 @@ type Events interface {
 	NoRestart()
 	Cleaned()
 	OwnerGone()
+	// StopperGone is the end of the connection of a client that said NoRestart, without Cleaned.
+	StopperGone()
 	// Stall asks for no more output, or for more again.
 	Stall(full bool)
 	// PID is what a new attacher is told; 0: there is no process at present.
@@ -149,6 +151,16 @@ func (h *Hub) OwnerConnected() bool {
 	return false
 }
 
+// StopperConnected reports whether a client is there that said NoRestart: it cleans up after the exit.
+func (h *Hub) StopperConnected() bool {
+	for _, c := range h.clients {
+		if c.stops {
+			return true
+		}
+	}
+	return false
+}
+
 // Owed reports whether a client still has something to read, or to say about its terminal. With ownerOnly only output
 // that the owner has not read counts.
 func (h *Hub) Owed(ownerOnly bool) bool {
@@ -176,6 +188,9 @@ func (h *Hub) gone(c *client) {
 			h.clients = append(h.clients[:i:i], h.clients[i+1:]...)
 			break
 		}
+	}
+	if c.stops && !c.orderly {
+		h.events.StopperGone()
 	}
 	if c.owner {
 		if c.wants.Stdin && !c.orderly {

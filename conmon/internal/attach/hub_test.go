@@ -25,6 +25,7 @@ func (*quiet) Resize(protocol.Size)          {}
 func (*quiet) NoRestart()                    {}
 func (*quiet) Cleaned()                      {}
 func (q *quiet) OwnerGone()                  { q.gone = true }
+func (*quiet) StopperGone()                  {}
 func (q *quiet) Stall(full bool)             { q.stalled = full }
 func (*quiet) PID() int                      { return 1 }
 

@@ -45,8 +45,13 @@ func (m *monitor) finish() {
 	m.hub.Tell(protocol.FrameExited, protocol.Exit{
 		Code: int(m.status.ExitCode), At: m.status.ExitedAt, OOM: m.status.OOM, Restarts: int(m.status.Restarts),
 	}.Append(nil))
-	if m.req.OwnerCleans && m.hub.OwnerConnected() {
-		return // for Cleaned or OwnerGone
+	m.cleanUnlessSomeoneDoes()
+}
+
+// cleanUnlessSomeoneDoes leaves the clean-up to who is connected for it, until Cleaned, OwnerGone or StopperGone.
+func (m *monitor) cleanUnlessSomeoneDoes() {
+	if m.req.OwnerCleans && m.hub.OwnerConnected() || m.hub.StopperConnected() {
+		return
 	}
 	m.cleanUp()
 }
@@ -86,8 +91,15 @@ func (m *monitor) OwnerGone() {
 			m.phase = done // it never asked for anything
 		}
 	case exited:
-		m.cleanUp()
+		m.cleanUnlessSomeoneDoes()
 	default:
+	}
+}
+
+// StopperGone is the end of the connection of who wanted to stop the process and clean up, and has not.
+func (m *monitor) StopperGone() {
+	if m.phase == exited {
+		m.cleanUnlessSomeoneDoes()
 	}
 }
 

@@ -73,37 +73,47 @@ func Resize(dir string, height, width uint16) error {
 }
 
 // NoRestart makes the next exit of what runs in dir the last, and ends a wait for a restart. When it returns the monitor
-// has agreed. ErrNotRunning: it has ended already.
-func NoRestart(dir string) error {
-	return control(dir, func(s *Session) error {
-		if err := s.send(protocol.FrameNoRestart, nil); err != nil {
-			return err
+// has agreed. ErrNotRunning: it has ended already. As long as the session is open the monitor leaves the clean-up to the
+// caller, who says Cleaned when it is done and closes it in any case.
+func NoRestart(dir string) (*Session, error) {
+	s, err := hail(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = s.send(protocol.FrameNoRestart, nil)
+	for err == nil {
+		var t protocol.Type
+		if t, _, err = s.frames.Next(); t == protocol.FrameNoRestart || t == protocol.FrameExited {
+			return s, nil
 		}
-		for {
-			t, _, err := s.frames.Next()
-			if err != nil {
-				return ErrNotRunning // it ended meanwhile, which is as good
-			}
-			if t == protocol.FrameNoRestart || t == protocol.FrameExited {
-				return nil
-			}
-		}
-	})
+	}
+	_ = s.Close()
+	return nil, ErrNotRunning // it ended meanwhile, which is as good
 }
 
 // control does one thing over a connection that wants no streams. The monitor reads what was sent after the close, too.
 func control(dir string, do func(*Session) error) error {
-	f, err := dial(dir)
-	if err != nil {
-		return err
-	}
-	s, err := newSession(f, dir, protocol.Hello{})
+	s, err := hail(dir)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.send(protocol.FrameHello, protocol.Hello{}.Append(nil)); err != nil {
-		return err
-	}
 	return do(s)
+}
+
+// hail connects to the monitor in dir without a wish for streams.
+func hail(dir string) (*Session, error) {
+	f, err := dial(dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSession(f, dir, protocol.Hello{})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.send(protocol.FrameHello, protocol.Hello{}.Append(nil)); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
 }

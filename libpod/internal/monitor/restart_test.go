@@ -39,9 +39,11 @@ func TestNoRestart(t *testing.T) {
 			st := b.status()
 			return st.State == protocol.StateRestarting && st.Restarts > 1
 		})
-		if err := NoRestart(b.req.Dir); err != nil {
+		session, err := NoRestart(b.req.Dir)
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer session.Close()
 		if exit, err := s.Wait(t.Context()); err != nil || exit.Code != 0 && exit.Code != 137 {
 			t.Errorf("exit %+v, %v", exit, err)
 		}
@@ -53,9 +55,11 @@ func TestNoRestartOfRunning(t *testing.T) {
 		b := newBox(t, runtime, "/bin/sleep", "1000")
 		b.req.RestartPolicy = protocol.RestartAlways
 		s := b.start()
-		if err := NoRestart(b.req.Dir); err != nil {
+		session, err := NoRestart(b.req.Dir)
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer session.Close()
 		b.runtime("kill", b.req.ID, "KILL")
 		if exit, err := s.Wait(t.Context()); err != nil || exit != (define.Exit{Code: 137, At: exit.At}) {
 			t.Errorf("exit %+v, %v", exit, err)
