@@ -93,7 +93,7 @@ func DecodeStatus(data []byte) (Status, error) {
 
 // ReadStatus reads dir/status; os.ErrNotExist when no monitor has written one.
 func ReadStatus(dir string) (Status, error) {
-	data, err := os.ReadFile(dir + "/" + StatusFile)
+	data, err := ReadFile(dir + "/" + StatusFile)
 	if err != nil {
 		return Status{}, err
 	}

@@ -90,7 +90,7 @@ func (s *Service) carryOut(ctx context.Context, p *plan) (c *locked, err error) 
 	if err := s.reserve(ctx, p); err != nil {
 		return nil, err
 	}
-	c = &locked{Container: &state.Container{Config: *p.config, Intent: state.IntentCreate}, lock: l}
+	c = &locked{Container: &state.Container{Config: *p.config, Life: state.Life{Intent: state.IntentCreate}}, lock: l}
 	failpoint.Hit("create/reserved")
 	if err := s.build(ctx, c, p); err != nil {
 		undo, cancel := cleanup.Context(ctx)

@@ -15,41 +15,41 @@ import (
 )
 
 // test says whether a container matches one filter.
-type test func(*define.Container) bool
+type test func(*define.ListedContainer) bool
 
 // filterMakers are the keys of --filter (podman-ps(1)).
-var filterMakers = map[string]func(value string, all []*define.Container) (test, error){
-	"id":       func(v string, _ []*define.Container) (test, error) { return prefix(v), nil },
+var filterMakers = map[string]func(value string, all []*define.ListedContainer) (test, error){
+	"id":       func(v string, _ []*define.ListedContainer) (test, error) { return prefix(v), nil },
 	"name":     byName,
-	"label":    func(v string, _ []*define.Container) (test, error) { return byLabel(v), nil },
-	"label!":   func(v string, _ []*define.Container) (test, error) { return not(byLabel(v)), nil },
+	"label":    func(v string, _ []*define.ListedContainer) (test, error) { return byLabel(v), nil },
+	"label!":   func(v string, _ []*define.ListedContainer) (test, error) { return not(byLabel(v)), nil },
 	"exited":   byExit,
 	"status":   byStatus,
-	"ancestor": func(v string, _ []*define.Container) (test, error) { return byImage(v), nil },
-	"before":   func(v string, all []*define.Container) (test, error) { return byTime(v, all, time.Time.Before) },
-	"since":    func(v string, all []*define.Container) (test, error) { return byTime(v, all, time.Time.After) },
+	"ancestor": func(v string, _ []*define.ListedContainer) (test, error) { return byImage(v), nil },
+	"before":   func(v string, all []*define.ListedContainer) (test, error) { return byTime(v, all, time.Time.Before) },
+	"since":    func(v string, all []*define.ListedContainer) (test, error) { return byTime(v, all, time.Time.After) },
 	"until":    byAge,
-	"volume":   func(v string, _ []*define.Container) (test, error) { return byVolume(v), nil },
-	"network":  func(v string, _ []*define.Container) (test, error) { return byNetwork(v), nil },
-	"command":  func(v string, _ []*define.Container) (test, error) { return byCommand(v), nil },
+	"volume":   func(v string, _ []*define.ListedContainer) (test, error) { return byVolume(v), nil },
+	"network":  func(v string, _ []*define.ListedContainer) (test, error) { return byNetwork(v), nil },
+	"command":  func(v string, _ []*define.ListedContainer) (test, error) { return byCommand(v), nil },
 	"health":   notBuilt("--filter health"),
 	"pod":      notBuilt("--filter pod"),
-	"should-start-on-boot": func(v string, _ []*define.Container) (test, error) {
+	"should-start-on-boot": func(v string, _ []*define.ListedContainer) (test, error) {
 		yes, err := strconv.ParseBool(v)
 		if err != nil {
 			return nil, errs.Invalid("filter should-start-on-boot=%s: true or false are there", v)
 		}
-		return func(c *define.Container) bool { return (c.Config.Options.Restart == "always") == yes }, nil
+		return func(c *define.ListedContainer) bool { return (c.Config.Options.Restart == "always") == yes }, nil
 	},
 }
 
-func notBuilt(what string) func(string, []*define.Container) (test, error) {
-	return func(string, []*define.Container) (test, error) { return nil, errs.NotBuilt(what) }
+func notBuilt(what string) func(string, []*define.ListedContainer) (test, error) {
+	return func(string, []*define.ListedContainer) (test, error) { return nil, errs.NotBuilt(what) }
 }
 
 // Filters reads KEY=VALUE filters: those of one key are alternatives, those of different keys must all hold; all
 // containers are there for filters that name one.
-func Filters(list []string, all []*define.Container) (func(*define.Container) bool, error) {
+func Filters(list []string, all []*define.ListedContainer) (func(*define.ListedContainer) bool, error) {
 	byKey := map[string][]test{}
 	for _, text := range list {
 		key, value, ok := strings.Cut(text, "=")
@@ -69,7 +69,7 @@ func Filters(list []string, all []*define.Container) (func(*define.Container) bo
 		}
 		byKey[key] = append(byKey[key], t)
 	}
-	return func(c *define.Container) bool {
+	return func(c *define.ListedContainer) bool {
 		for key, tests := range byKey {
 			match := func(t test) bool { return t(c) }
 			if strings.HasPrefix(key, "label") {
@@ -84,24 +84,24 @@ func Filters(list []string, all []*define.Container) (func(*define.Container) bo
 	}, nil
 }
 
-func not(t test) test { return func(c *define.Container) bool { return !t(c) } }
+func not(t test) test { return func(c *define.ListedContainer) bool { return !t(c) } }
 
 func prefix(id string) test {
-	return func(c *define.Container) bool { return strings.HasPrefix(c.Config.ID, strings.ToLower(id)) }
+	return func(c *define.ListedContainer) bool { return strings.HasPrefix(c.Config.ID, strings.ToLower(id)) }
 }
 
-func byName(value string, _ []*define.Container) (test, error) {
+func byName(value string, _ []*define.ListedContainer) (test, error) {
 	form, err := regexp.Compile(value)
 	if err != nil {
 		return nil, errs.Invalid("filter name=%s: %v", value, err)
 	}
-	return func(c *define.Container) bool { return form.MatchString(c.Config.Name) }, nil
+	return func(c *define.ListedContainer) bool { return form.MatchString(c.Config.Name) }, nil
 }
 
 // byLabel matches KEY, KEY=VALUE, each with * as in path.Match.
 func byLabel(text string) test {
 	key, value, valued := strings.Cut(text, "=")
-	return func(c *define.Container) bool {
+	return func(c *define.ListedContainer) bool {
 		for k, v := range c.Config.Labels {
 			if ok, _ := path.Match(key, k); (ok || k == key) && (!valued || v == value) {
 				return true
@@ -111,26 +111,26 @@ func byLabel(text string) test {
 	}
 }
 
-func byExit(value string, _ []*define.Container) (test, error) {
+func byExit(value string, _ []*define.ListedContainer) (test, error) {
 	code, err := strconv.Atoi(value)
 	if err != nil {
 		return nil, errs.Invalid("filter exited=%s: an exit code is a number", value)
 	}
-	return func(c *define.Container) bool {
+	return func(c *define.ListedContainer) bool {
 		return !c.Status.Alive() && !c.Exit.At.IsZero() && c.Exit.Code == code
 	}, nil
 }
 
 var statuses = []string{"created", "exited", "initialized", "paused", "removing", "restarting", "running", "stopped", "stopping", "unknown"}
 
-func byStatus(value string, _ []*define.Container) (test, error) {
+func byStatus(value string, _ []*define.ListedContainer) (test, error) {
 	if value == "configured" {
 		value = "created"
 	}
 	if !slices.Contains(statuses, value) {
 		return nil, errs.Invalid("filter status=%s: %s are there%s", value, strings.Join(statuses, ", "), errs.DidYouMean(value, statuses))
 	}
-	return func(c *define.Container) bool {
+	return func(c *define.ListedContainer) bool {
 		s := string(c.Status)
 		return s == value || value == "stopped" && s == "exited" || value == "exited" && s == "stopped"
 	}, nil
@@ -138,7 +138,7 @@ func byStatus(value string, _ []*define.Container) (test, error) {
 
 // byImage matches an image by id, name with or without tag, or the last part of a name.
 func byImage(value string) test {
-	return func(c *define.Container) bool {
+	return func(c *define.ListedContainer) bool {
 		name := c.Config.ImageName
 		if value == name || c.Config.ImageID != "" && strings.HasPrefix(c.Config.ImageID, value) {
 			return true
@@ -152,21 +152,21 @@ func byImage(value string) test {
 	}
 }
 
-func byTime(ref string, all []*define.Container, order func(a, b time.Time) bool) (test, error) {
+func byTime(ref string, all []*define.ListedContainer, order func(a, b time.Time) bool) (test, error) {
 	for _, c := range all {
 		if c.Config.Name == ref || strings.HasPrefix(c.Config.ID, ref) {
-			return func(other *define.Container) bool { return order(other.Config.Created, c.Config.Created) }, nil
+			return func(other *define.ListedContainer) bool { return order(other.Config.Created, c.Config.Created) }, nil
 		}
 	}
 	return nil, errs.WithHint(errs.NotFound("no such container %q", ref), "hull ps --all lists what there is")
 }
 
-func byAge(value string, _ []*define.Container) (test, error) {
+func byAge(value string, _ []*define.ListedContainer) (test, error) {
 	at, err := ParseTime(value, time.Now())
 	if err != nil {
 		return nil, errs.Invalid("filter until=%s: %v", value, err)
 	}
-	return func(c *define.Container) bool { return c.Config.Created.Before(at) }, nil
+	return func(c *define.ListedContainer) bool { return c.Config.Created.Before(at) }, nil
 }
 
 // ParseTime reads a moment as podman-logs(1) --since has it: RFC 3339 and shorter, seconds since 1970, or how long ago.
@@ -186,7 +186,7 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 }
 
 func byVolume(value string) test {
-	return func(c *define.Container) bool {
+	return func(c *define.ListedContainer) bool {
 		for _, v := range c.Config.Volumes {
 			if v.Name == value || v.Dest == value {
 				return true
@@ -197,12 +197,12 @@ func byVolume(value string) test {
 }
 
 func byNetwork(value string) test {
-	return func(c *define.Container) bool {
+	return func(c *define.ListedContainer) bool {
 		mode, _, _ := strings.Cut(c.Config.Network, ":")
 		return c.Config.Network == value || mode == value
 	}
 }
 
 func byCommand(value string) test {
-	return func(c *define.Container) bool { return len(c.Config.Command) > 0 && c.Config.Command[0] == value }
+	return func(c *define.ListedContainer) bool { return len(c.Config.Command) > 0 && c.Config.Command[0] == value }
 }

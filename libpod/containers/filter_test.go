@@ -20,35 +20,32 @@ func refused(t *testing.T, err error, want string) {
 	}
 }
 
-func some() []*define.Container {
+func some() []*define.ListedContainer {
 	at := func(hour int) time.Time { return time.Date(2026, 11, 23, hour, 0, 0, 0, time.UTC) }
-	return []*define.Container{
-		{
-			Config: define.ContainerConfig{
-				ID: "aa11", Name: "web", Created: at(1), ImageID: "f00d", ImageName: "docker.io/library/nginx:1.2", Command: []string{"nginx", "-g"},
-				Labels: map[string]string{"tier": "front", "app.name": "shop"}, Network: "slirp4netns:mtu=1500",
-				Volumes: []define.NamedVolume{{Name: "data", Dest: "/data"}},
-				Options: define.CreateOptions{Restart: "always"},
-			},
-			Status: define.StatusRunning,
-		},
-		{
-			Config: define.ContainerConfig{
-				ID: "ab22", Name: "db", Created: at(2), ImageID: "beef", ImageName: "localhost:5000/db", Command: []string{"db"},
-				Labels: map[string]string{"tier": "back", "app.owner": "me"}, Network: "none",
-				Options: define.CreateOptions{Mounts: []define.Mount{{Type: "bind", Source: "/host", Dest: "/inside"}}},
-			},
-			Status: define.StatusExited, Exit: define.Exit{Code: 3, At: at(5)},
-		},
-		{
-			Config: define.ContainerConfig{ID: "bb33", Name: "web-2", Created: at(3), ImageName: "docker.io/library/nginx:latest", Network: "host"},
-			Status: define.StatusCreated,
-		},
-		{
-			Config: define.ContainerConfig{ID: "cc44", Name: "job", Created: at(4), Command: []string{"job"}, Network: "none"},
-			Status: define.StatusExited, Exit: define.Exit{Code: 0, At: at(6)},
-		},
+	list := []*define.ListedContainer{
+		{ContainerState: define.ContainerState{Status: define.StatusRunning}},
+		{ContainerState: define.ContainerState{Status: define.StatusExited, Exit: define.Exit{Code: 3, At: at(5)}}},
+		{ContainerState: define.ContainerState{Status: define.StatusCreated}},
+		{ContainerState: define.ContainerState{Status: define.StatusExited, Exit: define.Exit{Code: 0, At: at(6)}}},
 	}
+	for i, c := range []define.ContainerBrief{
+		{
+			ID: "aa11", Name: "web", Created: at(1), ImageID: "f00d", ImageName: "docker.io/library/nginx:1.2", Command: []string{"nginx", "-g"},
+			Labels: map[string]string{"tier": "front", "app.name": "shop"}, Network: "slirp4netns:mtu=1500",
+			Volumes: []define.NamedVolume{{Name: "data", Dest: "/data"}},
+		},
+		{
+			ID: "ab22", Name: "db", Created: at(2), ImageID: "beef", ImageName: "localhost:5000/db", Command: []string{"db"},
+			Labels: map[string]string{"tier": "back", "app.owner": "me"}, Network: "none",
+		},
+		{ID: "bb33", Name: "web-2", Created: at(3), ImageName: "docker.io/library/nginx:latest", Network: "host"},
+		{ID: "cc44", Name: "job", Created: at(4), Command: []string{"job"}, Network: "none"},
+	} {
+		list[i].Config.ContainerBrief = c
+	}
+	list[0].Config.Options.Restart = "always"
+	list[1].Config.Options.Mounts = []define.Mount{{Type: "bind", Source: "/host", Dest: "/inside"}}
+	return list
 }
 
 func TestFilters(t *testing.T) {

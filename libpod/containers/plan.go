@@ -38,7 +38,7 @@ func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, erro
 			return nil, err
 		}
 	}
-	c := &define.ContainerConfig{ID: newID(), Name: o.Name, Created: time.Now(), Labels: map[string]string{}}
+	c := &define.ContainerConfig{ContainerBrief: define.ContainerBrief{ID: newID(), Name: o.Name, Created: time.Now(), Labels: map[string]string{}}}
 	image := define.Image{}
 	if o.Rootfs {
 		if st, err := os.Stat(o.Image); err != nil || !st.IsDir() {

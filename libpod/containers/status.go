@@ -13,11 +13,16 @@ import (
 	"hull.dev/hull/libpod/internal/state"
 )
 
-// view is what row, run and the monitor's status file come to.
+// view is the container of a row and its run.
 func (s *Service) view(row *state.Container, run *state.Run) *define.Container {
-	c := &define.Container{
-		Config: row.Config, Status: define.StatusExited, Intent: row.Intent, Started: row.Started, Exit: row.Exit,
-		Dir: s.dir(row.Config.ID), StaticDir: s.staticDir(row.Config.ID),
+	return &define.Container{Config: row.Config, ContainerState: s.stateOf(row.Config.ID, &row.Life, run)}
+}
+
+// stateOf is what row, run and the monitor's status file come to.
+func (s *Service) stateOf(id string, row *state.Life, run *state.Run) define.ContainerState {
+	c := define.ContainerState{
+		Status: define.StatusExited, Intent: row.Intent, Started: row.Started, Exit: row.Exit,
+		Dir: s.dir(id), StaticDir: s.staticDir(id),
 	}
 	if row.Started.IsZero() {
 		c.Status = define.StatusCreated
@@ -36,7 +41,7 @@ func (s *Service) view(row *state.Container, run *state.Run) *define.Container {
 	c.Monitor, c.Restarts = int(m.MonitorPID), int(m.Restarts)
 	switch m.State {
 	case protocol.StateCreated, protocol.StateRunning:
-		s.viewProcess(c, run, m)
+		viewProcess(&c, run, m)
 	case protocol.StateRestarting:
 		c.Status = define.StatusRestarting
 	case protocol.StateExited:
@@ -49,8 +54,8 @@ func (s *Service) view(row *state.Container, run *state.Run) *define.Container {
 	return c
 }
 
-// viewProcess is view of a container whose monitor last wrote that it has a process.
-func (s *Service) viewProcess(c *define.Container, run *state.Run, m protocol.Status) {
+// viewProcess is stateOf for a container whose monitor last wrote that it has a process.
+func viewProcess(c *define.ContainerState, run *state.Run, m protocol.Status) {
 	if !processLives(int(m.PID), uint64(m.PIDStart)) {
 		c.Monitor = 0
 		if alive, _ := protocol.Alive(c.Dir); !alive {
@@ -89,7 +94,7 @@ func exitOf(m protocol.Status) define.Exit {
 // processLives reports whether pid is the process that started at start (field 22 of /proc/PID/stat, proc(5)) and is no
 // zombie.
 func processLives(pid int, start uint64) bool {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	data, err := protocol.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return !errors.Is(err, os.ErrNotExist) && pid > 0
 	}
@@ -119,12 +124,12 @@ func (s *Service) Lookup(ctx context.Context, ref string) (*define.Container, er
 }
 
 // List returns the containers of the user, oldest first; all of them or those that are alive.
-func (s *Service) List(ctx context.Context, all bool) ([]*define.Container, error) {
+func (s *Service) List(ctx context.Context, all bool) ([]*define.ListedContainer, error) {
 	runs, err := s.State.Runs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var rows []*state.Container
+	var rows []*state.Listed
 	if all {
 		rows, err = s.State.List(ctx)
 	} else {
@@ -137,11 +142,11 @@ func (s *Service) List(ctx context.Context, all bool) ([]*define.Container, erro
 	if err != nil {
 		return nil, err
 	}
-	list := make([]*define.Container, 0, len(rows))
+	list := make([]*define.ListedContainer, 0, len(rows))
 	for _, row := range rows {
-		c := s.view(row, runs[row.Config.ID])
+		c := s.stateOf(row.Config.ID, &row.Life, runs[row.Config.ID])
 		if all || c.Status.Alive() {
-			list = append(list, c)
+			list = append(list, &define.ListedContainer{Config: row.Config, ContainerState: c})
 		}
 	}
 	return list, nil

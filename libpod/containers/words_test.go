@@ -84,7 +84,7 @@ func TestHosts(t *testing.T) {
 	lines := func(t *testing.T, network, file string, ips ...string) []string {
 		t.Helper()
 		c := &locked{run: &state.Run{IPs: ips}, Container: &state.Container{Config: define.ContainerConfig{
-			Name: "web", Hostname: "box", Network: network,
+			ContainerBrief: define.ContainerBrief{Name: "web", Network: network}, Hostname: "box",
 			Options: define.CreateOptions{HostsFile: file, AddHosts: []string{"a;b:1.2.3.4", "six:[fe80::1]", "six2:::2", "up:host-gateway"}},
 		}}}
 		var text string
@@ -227,7 +227,7 @@ func TestLogPath(t *testing.T) {
 		"the one that the user wishes": {define.CreateOptions{LogDriver: "k8s-file", LogOptions: map[string]string{"path": "/mine"}}, "/mine"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := s.logPath(&define.ContainerConfig{ID: "id", Options: c.o}); got != c.want {
+			if got := s.logPath(&define.ContainerConfig{ContainerBrief: define.ContainerBrief{ID: "id"}, Options: c.o}); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -352,7 +352,7 @@ func TestMet(t *testing.T) {
 		{define.StatusRunning, []string{"paused"}, false},
 		{define.StatusCreated, []string{"exited"}, false},
 	} {
-		if got := met(&define.Container{Status: c.status}, c.states); got != c.want {
+		if got := met(&define.Container{ContainerState: define.ContainerState{Status: c.status}}, c.states); got != c.want {
 			t.Errorf("%s, waited for %q: %v", c.status, c.states, got)
 		}
 	}

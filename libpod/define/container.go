@@ -33,33 +33,52 @@ func (s Status) Alive() bool {
 
 // ContainerConfig is what a container is made from. It is written once at create; only Name changes later, by rename.
 type ContainerConfig struct {
-	ID      string        `json:"id"` // 64 hexadecimal digits
-	Name    string        `json:"name"`
-	Created time.Time     `json:"created"`
+	ContainerBrief
 	Options CreateOptions `json:"options"`
 
-	ImageID      string `json:"imageID,omitempty"`     // "" with Rootfs
-	ImageName    string `json:"imageName,omitempty"`   // normalized name, or the id when the image has none
 	ImageDigest  string `json:"imageDigest,omitempty"` // manifest digest
 	LayerID      string `json:"layerID,omitempty"`     // the writable layer in go.podman.io/storage
 	MountLabel   string `json:"mountLabel,omitempty"`
 	ProcessLabel string `json:"processLabel,omitempty"`
 
 	// What options and image come to together.
+	Entrypoint []string `json:"entrypoint,omitempty"` // the first part of Command
+	Env        []string `json:"env"`
+	Workdir    string   `json:"workdir"`
+	User       string   `json:"user,omitempty"` // as given or in the image, looked up at start
+	StopSignal int      `json:"stopSignal"`
+	Hostname   string   `json:"hostname"`
+	IDMap      *IDMap   `json:"idMap,omitempty"` // nil: the user namespace of the engine
+	Expose     []string `json:"expose,omitempty"`
+}
+
+// ContainerBrief is the part of a config that lists show and filters ask for. It is kept apart from the rest too, so that
+// a list need not read whole configs: a field that comes here or goes is a migration of the state.
+type ContainerBrief struct {
+	ID      string    `json:"id"` // 64 hexadecimal digits
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+
+	ImageID   string `json:"imageID,omitempty"`   // "" with Rootfs
+	ImageName string `json:"imageName,omitempty"` // normalized name, or the id when the image has none
+
 	Command     []string          `json:"command"`               // argv of the main process: entrypoint and command
-	Entrypoint  []string          `json:"entrypoint,omitempty"`  // its first part
 	CommandOnly []string          `json:"commandOnly,omitempty"` // its second part
-	Env         []string          `json:"env"`
-	Workdir     string            `json:"workdir"`
-	User        string            `json:"user,omitempty"` // as given or in the image, looked up at start
 	Labels      map[string]string `json:"labels,omitempty"`
-	StopSignal  int               `json:"stopSignal"`
-	Hostname    string            `json:"hostname"`
 	Volumes     []NamedVolume     `json:"volumes,omitempty"` // named and anonymous ones, sources resolved
-	IDMap       *IDMap            `json:"idMap,omitempty"`   // nil: the user namespace of the engine
 	Ports       []PortMapping     `json:"ports,omitempty"`
-	Expose      []string          `json:"expose,omitempty"`
 	Network     string            `json:"network"` // the mode after defaults: none, host, pasta, slirp4netns, private, container:ID, ns:PATH
+}
+
+// ListedConfig is what a list knows of a container's config. Its JSON is that of the ContainerConfig with fields left out.
+type ListedConfig struct {
+	ContainerBrief
+	Options OptionsBrief `json:"options"`
+}
+
+// Listed is what lists know of the config.
+func (c *ContainerConfig) Listed() ListedConfig {
+	return ListedConfig{ContainerBrief: c.ContainerBrief, Options: c.Options.OptionsBrief}
 }
 
 // NamedVolume is a volume of the engine's in a container.
@@ -115,7 +134,18 @@ type Exit struct {
 
 // Container is what is known of a container at one moment.
 type Container struct {
-	Config    ContainerConfig
+	Config ContainerConfig
+	ContainerState
+}
+
+// ListedContainer is what a list knows of a container at one moment.
+type ListedContainer struct {
+	Config ListedConfig
+	ContainerState
+}
+
+// ContainerState is what changes while a container exists.
+type ContainerState struct {
 	Status    Status
 	Intent    string    // what a process has begun and not finished: "", create, start, stop, rm, rename, cleanup
 	PID       int       // of the main process, in the initial pid namespace; 0 when there is none
@@ -132,4 +162,4 @@ type Container struct {
 }
 
 // Running reports whether there is a process or will be one without a command of the user.
-func (c *Container) Running() bool { return c.Status.Alive() }
+func (c *ContainerState) Running() bool { return c.Status.Alive() }

@@ -2,9 +2,18 @@ package define
 
 import "time"
 
+// OptionsBrief is the part of the options that lists show and filters ask for; see ContainerBrief.
+type OptionsBrief struct {
+	Restart string  `json:"restart,omitempty"` // no, always, on-failure, unless-stopped; "" is no
+	Remove  bool    `json:"remove,omitempty"`  // --rm
+	Mounts  []Mount `json:"mounts,omitempty"`
+}
+
 // CreateOptions is what a user asks of a new container (podman-create(1)). The zero value of a field asks for nothing:
 // the image's or the configuration's default holds.
 type CreateOptions struct {
+	OptionsBrief
+
 	Image         string            `json:"image"` // reference, id, or path with Rootfs
 	Rootfs        bool              `json:"rootfs,omitempty"`
 	Name          string            `json:"name,omitempty"`
@@ -27,9 +36,7 @@ type CreateOptions struct {
 	StopSignal    string            `json:"stopSignal,omitempty"`
 	StopTimeout   uint              `json:"stopTimeout"`              // seconds between the stop signal and SIGKILL
 	Timeout       uint              `json:"timeout,omitempty"`        // seconds until the container is killed; 0: never
-	Restart       string            `json:"restart,omitempty"`        // no, always, on-failure, unless-stopped; "" is no
 	RestartMax    uint              `json:"restartMax,omitempty"`     // for on-failure; 0: no limit
-	Remove        bool              `json:"remove,omitempty"`         // --rm
 	RemoveImage   bool              `json:"removeImage,omitempty"`    // --rmi
 	Umask         string            `json:"umask,omitempty"`          // octal
 	TZ            string            `json:"tz,omitempty"`             // IANA name or "local"
@@ -48,8 +55,7 @@ type CreateOptions struct {
 	// Root file system and mounts.
 	ReadOnly      bool     `json:"readOnly,omitempty"`
 	ReadOnlyTmpfs bool     `json:"readOnlyTmpfs,omitempty"`
-	ShmSize       int64    `json:"shmSize,omitempty"` // bytes
-	Mounts        []Mount  `json:"mounts,omitempty"`
+	ShmSize       int64    `json:"shmSize,omitempty"`     // bytes
 	ImageVolume   string   `json:"imageVolume,omitempty"` // anonymous, tmpfs, ignore; "" is anonymous
 	VolumesFrom   []string `json:"volumesFrom,omitempty"` // container references with options after a colon
 	Devices       []string `json:"devices,omitempty"`     // HOST[:CONTAINER][:rwm]

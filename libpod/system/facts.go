@@ -72,15 +72,11 @@ func (s *Service) look(ctx context.Context) (map[string]*facts, error) {
 }
 
 func (s *Service) lookRows(ctx context.Context, of func(string) *facts) error {
-	whole, err := s.State.List(ctx)
+	rows, err := s.State.All(ctx)
 	if err != nil {
 		return err
 	}
-	unfinished, err := s.State.Unfinished(ctx) // also those that are being created
-	if err != nil {
-		return err
-	}
-	for _, row := range append(whole, unfinished...) {
+	for _, row := range rows {
 		of(row.Config.ID).row = row
 	}
 	runs, err := s.State.Runs(ctx)

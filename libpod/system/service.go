@@ -19,7 +19,7 @@ type Containers interface {
 	// Mend brings a container that no other command works on into order.
 	Mend(ctx context.Context, id string) error
 	Lookup(ctx context.Context, ref string) (*define.Container, error)
-	List(ctx context.Context, all bool) ([]*define.Container, error)
+	List(ctx context.Context, all bool) ([]*define.ListedContainer, error)
 	Stop(ctx context.Context, ref string, o define.StopOptions) error
 	Remove(ctx context.Context, ref string, o define.RemoveOptions) error
 	Locks() lockfile.Dir

@@ -39,7 +39,7 @@ type quiet struct {
 func (q quiet) Unsettled(*state.Container, *state.Run, []*define.ExecSession) string { return q.text }
 
 func TestJudge(t *testing.T) {
-	row := &state.Container{Config: define.ContainerConfig{ID: id, Name: "web"}}
+	row := &state.Container{Config: define.ContainerConfig{ContainerBrief: define.ContainerBrief{ID: id, Name: "web"}}}
 	leftovers := []thing{{folder, "/x"}, {network, "/y"}}
 	for name, c := range map[string]struct {
 		facts facts

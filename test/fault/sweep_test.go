@@ -109,9 +109,7 @@ func (s *suite) kill(t *testing.T, st story, point string) {
 	if st.ends {
 		b.quiet()
 	}
-	if !slices.Contains(read(t, log), point) {
-		t.Fatalf("it did not come to %s: %s", point, killed)
-	}
+	b.until("it comes to "+point+": "+killed.String(), func() bool { return slices.Contains(read(t, log), point) })
 	b.whole()
 	again := b.do(st.act)
 	if !again.ok() && (st.fine == "" || !regexp.MustCompile(st.fine).MatchString(again.stderr)) {

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"hull.dev/hull/conmon/internal/loop"
 	"hull.dev/hull/conmon/protocol"
 )
 
@@ -67,7 +66,7 @@ func pidText(pid int) []byte { return strconv.AppendInt(nil, int64(pid), 10) }
 
 // readPID reads the runtime's --pid-file.
 func readPID() (int, error) {
-	data, err := loop.ReadFile(protocol.PIDFileName)
+	data, err := protocol.ReadFile(protocol.PIDFileName)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, errors.New("the runtime ended well and wrote no pid file")
 	}
@@ -84,7 +83,7 @@ func readPID() (int, error) {
 // startTime is field 22 of /proc/PID/stat (proc(5)), or 0. The name in field 2 may hold anything but ends at the last
 // parenthesis.
 func startTime(pid int) int64 {
-	data, err := loop.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	data, err := protocol.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0
 	}

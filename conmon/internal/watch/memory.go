@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/conmon/internal/loop"
+	"hull.dev/hull/conmon/protocol"
 )
 
 // memory counts the processes that the kernel has killed for memory in the container's cgroup (cgroup v2,
@@ -20,7 +21,7 @@ type memory struct {
 }
 
 func watchMemory(l *loop.Loop, pid int) *memory {
-	data, err := loop.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	data, err := protocol.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 	if err != nil {
 		return nil
 	}

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"hull.dev/hull/conmon/internal/loop"
 	"hull.dev/hull/conmon/internal/reap"
 	"hull.dev/hull/conmon/internal/stdio"
 	"hull.dev/hull/conmon/protocol"
@@ -154,7 +153,7 @@ func (m *monitor) output(s stdio.Stream, buf []byte) {
 
 // runtimeWords is why the runtime failed: the last error in its log, else what it wrote to stderr, word for word.
 func (m *monitor) runtimeWords(status unix.WaitStatus) string {
-	data, _ := loop.ReadFile(protocol.RuntimeLog)
+	data, _ := protocol.ReadFile(protocol.RuntimeLog)
 	if text := lastError(data); text != "" {
 		return text
 	}

@@ -43,8 +43,8 @@ func plain(t *testing.T) Input {
 	c := config.Default().Containers
 	return Input{
 		Config: &define.ContainerConfig{
-			ID: "0123456789ab", Name: "web", Hostname: "box", Command: []string{"sleep", "9"}, Workdir: "/", StopSignal: 15,
-			Env: []string{"PATH=/bin"}, Network: "none",
+			ContainerBrief: define.ContainerBrief{ID: "0123456789ab", Name: "web", Command: []string{"sleep", "9"}, Network: "none"},
+			Hostname:       "box", Workdir: "/", StopSignal: 15, Env: []string{"PATH=/bin"},
 		},
 		Rootfs: image(t, map[string]string{
 			"etc/passwd": "root:x:0:0:root:/root:/bin/sh\nweb:x:33:44:web:/srv:/bin/sh\n",

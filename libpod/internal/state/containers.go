@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,38 +25,64 @@ const (
 	IntentRemoveVolumes = "rm-v" // with its anonymous volumes
 )
 
-// Container is a row of containers.
+// Container is a container as the state has it.
 type Container struct {
-	Config  define.ContainerConfig
+	Config define.ContainerConfig
+	Life
+}
+
+// Listed is a container as lists need it, which do not read its whole config.
+type Listed struct {
+	Config define.ListedConfig
+	Life
+}
+
+// Life is what changes in a container's rows.
+type Life struct {
 	Intent  string
 	Started time.Time
 	Exit    define.Exit
 }
 
-const containerColumns = "id, name, config, intent, started, exit"
-
 type scanner interface{ Scan(...any) error }
 
+// The columns for scanContainer, before a condition, and for scanListed. CROSS makes SQLite find the container first.
+const (
+	selectContainers = "SELECT id, name, image_id, config, intent, started, exit FROM containers CROSS JOIN configs USING (id) "
+	selectListed     = "SELECT id, name, image_id, brief, intent, started, exit FROM containers "
+)
+
 func scanContainer(row scanner) (*Container, error) {
-	var c Container
-	var id, name, config, exit string
+	c := &Container{}
+	return c, c.scan(row, &c.Config, &c.Config.ContainerBrief)
+}
+
+func scanListed(row scanner) (*Listed, error) {
+	c := &Listed{}
+	return c, c.scan(row, &c.Config, &c.Config.ContainerBrief)
+}
+
+// scan reads a row, which has the JSON of config; brief is within it, and what has a column is set there.
+func (l *Life) scan(row scanner, config any, brief *define.ContainerBrief) error {
+	var id, name, imageID, exit string
+	var text sql.RawBytes
 	var started int64
-	if err := row.Scan(&id, &name, &config, &c.Intent, &started, &exit); err != nil {
-		return nil, err
+	if err := row.Scan(&id, &name, &imageID, &text, &l.Intent, &started, &exit); err != nil {
+		return err
 	}
-	if err := json.Unmarshal([]byte(config), &c.Config); err != nil {
-		return nil, fmt.Errorf("config of container %s: %w", id, err)
+	if err := json.Unmarshal(text, config); err != nil {
+		return fmt.Errorf("config of container %s: %w", id, err)
 	}
+	brief.ID, brief.Name, brief.ImageID = id, name, imageID
 	if exit != "" {
-		if err := json.Unmarshal([]byte(exit), &c.Exit); err != nil {
-			return nil, fmt.Errorf("exit of container %s: %w", id, err)
+		if err := json.Unmarshal([]byte(exit), &l.Exit); err != nil {
+			return fmt.Errorf("exit of container %s: %w", id, err)
 		}
 	}
-	c.Config.Name = name
 	if started != 0 {
-		c.Started = time.Unix(0, started)
+		l.Started = time.Unix(0, started)
 	}
-	return &c, nil
+	return nil
 }
 
 // Reservation is what a create claims in one transaction.
@@ -68,7 +95,7 @@ type Reservation struct {
 
 // AddContainer inserts a row with the intent to create. A taken name is an error of class AlreadyExists.
 func (s *Store) AddContainer(ctx context.Context, r Reservation) error {
-	config, err := json.Marshal(r.Config)
+	brief, config, err := encode(r.Config)
 	if err != nil {
 		return err
 	}
@@ -76,13 +103,16 @@ func (s *Store) AddContainer(ctx context.Context, r Reservation) error {
 		return err
 	}
 	return s.durable.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO containers (id, name, created, image_id, config, intent) VALUES (?, ?, ?, ?, ?, ?)",
-			r.Config.ID, r.Config.Name, r.Config.Created.UnixNano(), r.Config.ImageID, string(config), IntentCreate)
+		_, err := tx.ExecContext(ctx, "INSERT INTO containers (id, name, created, image_id, brief, intent) VALUES (?, ?, ?, ?, ?, ?)",
+			r.Config.ID, r.Config.Name, r.Config.Created.UnixNano(), r.Config.ImageID, brief, IntentCreate)
 		if unique(err) {
 			return errs.Exists("the name %q is taken", r.Config.Name)
 		}
 		if err != nil {
 			return err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO configs (id, config) VALUES (?, ?)", r.Config.ID, config); err != nil {
+			return fmt.Errorf("add the config of container %s: %w", r.Config.ID, err)
 		}
 		for _, on := range r.DependsOn {
 			if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO depends (id, on_id) VALUES (?, ?)", r.Config.ID, on); err != nil {
@@ -119,11 +149,29 @@ func unique(err error) bool {
 
 // UpdateContainer writes the config of a container that is being created, and its intent.
 func (s *Store) UpdateContainer(ctx context.Context, c *define.ContainerConfig, intent string) error {
-	config, err := json.Marshal(c)
+	brief, config, err := encode(c)
 	if err != nil {
 		return err
 	}
-	return s.exec(ctx, s.durable, "UPDATE containers SET config = ?, intent = ? WHERE id = ?", string(config), intent, c.ID)
+	return s.durable.tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE configs SET config = ? WHERE id = ?", config, c.ID); err != nil {
+			return fmt.Errorf("update the config of container %s: %w", c.ID, err)
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE containers SET brief = ?, intent = ? WHERE id = ?", brief, intent, c.ID)
+		return err
+	})
+}
+
+// encode makes the two texts of a config: what lists read, and all of it.
+func encode(c *define.ContainerConfig) (brief, config string, err error) {
+	listed := c.Listed()
+	listed.ID, listed.Name, listed.ImageID = "", "", ""
+	short, err := json.Marshal(listed)
+	if err != nil {
+		return "", "", err
+	}
+	whole, err := json.Marshal(c)
+	return string(short), string(whole), err
 }
 
 // SetIntent writes what is about to be done to a container, or IntentNone when it is done.
@@ -241,9 +289,12 @@ func (s *Store) Holder(ctx context.Context, name string) (*Container, error) {
 }
 
 // List returns the containers that are made whole, oldest first.
-func (s *Store) List(ctx context.Context) ([]*Container, error) {
-	return s.containers(ctx, "WHERE intent != 'create' ORDER BY created")
+func (s *Store) List(ctx context.Context) ([]*Listed, error) {
+	return s.listed(ctx, "WHERE intent != 'create'")
 }
+
+// All returns all containers whole, also those that are being created.
+func (s *Store) All(ctx context.Context) ([]*Container, error) { return s.containers(ctx, "") }
 
 // Latest returns the container made last.
 func (s *Store) Latest(ctx context.Context) (*Container, error) {
@@ -257,8 +308,8 @@ func (s *Store) Latest(ctx context.Context) (*Container, error) {
 	return found[0], nil
 }
 
-// Among returns the containers with these ids.
-func (s *Store) Among(ctx context.Context, ids []string) ([]*Container, error) {
+// Among returns the containers with these ids that are made whole, oldest first.
+func (s *Store) Among(ctx context.Context, ids []string) ([]*Listed, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -266,7 +317,7 @@ func (s *Store) Among(ctx context.Context, ids []string) ([]*Container, error) {
 	for i, id := range ids {
 		args[i] = id
 	}
-	return s.containers(ctx, "WHERE id IN (?"+strings.Repeat(",?", len(ids)-1)+") AND intent != 'create' ORDER BY created", args...)
+	return s.listed(ctx, "WHERE id IN (?"+strings.Repeat(",?", len(ids)-1)+") AND intent != 'create'", args...)
 }
 
 // Unfinished returns the rows with an intent: what a dead process left, or a living one is at.
@@ -293,7 +344,17 @@ func (s *Store) containers(ctx context.Context, where string, args ...any) ([]*C
 	if !s.durable.exists() {
 		return nil, nil
 	}
-	return query(ctx, s.durable, scanContainer, "SELECT "+containerColumns+" FROM containers "+where, args...)
+	return query(ctx, s.durable, scanContainer, selectContainers+where, args...)
+}
+
+// listed returns containers oldest first. They are sorted here: by the index of created each would be looked up by id.
+func (s *Store) listed(ctx context.Context, where string, args ...any) ([]*Listed, error) {
+	if !s.durable.exists() {
+		return nil, nil
+	}
+	list, err := query(ctx, s.durable, scanListed, selectListed+where, args...)
+	slices.SortStableFunc(list, func(a, b *Listed) int { return a.Config.Created.Compare(b.Config.Created) })
+	return list, err
 }
 
 func (s *Store) strings(ctx context.Context, q string, args ...any) ([]string, error) {

@@ -40,6 +40,19 @@ CREATE TABLE volume_uses (
 	PRIMARY KEY (name, id)
 ) WITHOUT ROWID;
 CREATE INDEX volume_uses_id ON volume_uses (id);
+`, `
+CREATE TABLE configs (
+	id     TEXT PRIMARY KEY REFERENCES containers (id) ON DELETE CASCADE,
+	config TEXT NOT NULL
+);
+INSERT INTO configs (id, config) SELECT id, config FROM containers ORDER BY created;
+ALTER TABLE containers RENAME COLUMN config TO brief;
+UPDATE containers SET brief = json_patch('{}', json_object(
+	'created', brief -> 'created', 'imageName', brief -> 'imageName',
+	'command', brief -> 'command', 'commandOnly', brief -> 'commandOnly',
+	'labels', brief -> 'labels', 'volumes', brief -> 'volumes', 'ports', brief -> 'ports', 'network', brief -> 'network',
+	'options', json_object(
+		'restart', brief -> '$.options.restart', 'remove', brief -> '$.options.remove', 'mounts', brief -> '$.options.mounts')));
 `}
 
 var volatileMigrations = []string{`
@@ -90,7 +103,12 @@ func (f *file) migrate(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	// Else every command would read all of it from the log until the next that writes.
+	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
 }
 
 func schemaVersion(ctx context.Context, q interface {

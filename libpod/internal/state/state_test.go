@@ -28,7 +28,7 @@ func newStore(t *testing.T) *Store {
 }
 
 func config(id, name string) *define.ContainerConfig {
-	return &define.ContainerConfig{ID: strings.Repeat("0", 60) + id, Name: name, Created: time.Now()}
+	return &define.ContainerConfig{ContainerBrief: define.ContainerBrief{ID: strings.Repeat("0", 60) + id, Name: name, Created: time.Now()}}
 }
 
 func add(t *testing.T, s *Store, c *define.ContainerConfig, made bool) {

@@ -64,7 +64,7 @@ func (p *pick) check(args []string) error {
 }
 
 // refs returns what was picked; keep says which of the containers --all means.
-func (p *pick) refs(ctx context.Context, e *libpod.Engine, args []string, keep func(*define.Container) bool) ([]string, error) {
+func (p *pick) refs(ctx context.Context, e *libpod.Engine, args []string, keep func(*define.ListedContainer) bool) ([]string, error) {
 	if err := p.check(args); err != nil {
 		return nil, err
 	}

@@ -149,7 +149,7 @@ func NewStart(d Deps) *cobra.Command {
 
 var errAttachOne = errors.New("you cannot start and attach multiple containers at once")
 
-func startable(c *define.Container) bool { return !c.Status.Alive() }
+func startable(c *define.ListedContainer) bool { return !c.Status.Alive() }
 
 func startAttached(ctx context.Context, d Deps, s *containers.Service, ref string, interactive, proxy bool, keys string) error {
 	c, err := s.Lookup(ctx, ref)

@@ -149,15 +149,19 @@ func printPs(ctx context.Context, d Deps, e *libpod.Engine, o *psOptions) error 
 	return format.List(d.Streams, rows, o.listing())
 }
 
-// arrange sorts, newest first by default, and keeps the last n.
+// arrange sorts rows, which come oldest first, and keeps the last n. What sorts as equal is newest first.
 func arrange(rows []psRow, o *psOptions) []psRow {
-	slices.SortStableFunc(rows, func(a, b psRow) int { return -a.c.Config.Created.Compare(b.c.Config.Created) })
+	slices.Reverse(rows)
 	n := o.last
 	if o.latest {
 		n = 1
 	}
 	if n >= 0 && n < len(rows) {
 		rows = rows[:n]
+	}
+	if o.sort == "created" {
+		slices.Reverse(rows)
+		return rows
 	}
 	slices.SortStableFunc(rows, func(a, b psRow) int {
 		switch o.sort {
@@ -176,7 +180,7 @@ func arrange(rows []psRow, o *psOptions) []psRow {
 		case "status":
 			return cmp.Compare(a.c.Status, b.c.Status)
 		}
-		return a.c.Config.Created.Compare(b.c.Config.Created)
+		return 0
 	})
 	return rows
 }
@@ -205,7 +209,7 @@ func (o *psOptions) listing() format.Listing {
 
 // psRow is what templates see.
 type psRow struct {
-	c        *define.Container
+	c        *define.ListedContainer
 	o        *psOptions
 	now      time.Time
 	rw, root int64

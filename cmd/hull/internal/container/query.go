@@ -58,7 +58,7 @@ func NewPort(d Deps) *cobra.Command {
 				return err
 			}
 			for _, c := range list {
-				if err := printPorts(d, c, "", c.Config.ID[:12]+"\t"); err != nil {
+				if err := printPorts(d, &c.Config.ContainerBrief, "", c.Config.ID[:12]+"\t"); err != nil {
 					return err
 				}
 			}
@@ -75,7 +75,7 @@ func NewPort(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printPorts(d, c, strings.Join(rest, ""), "")
+		return printPorts(d, &c.Config.ContainerBrief, strings.Join(rest, ""), "")
 	}
 	p.addAll(cmd.Flags(), "Display port information for all containers")
 	p.addLatest(cmd.Flags())
@@ -83,10 +83,10 @@ func NewPort(d Deps) *cobra.Command {
 }
 
 // printPorts prints a container's published ports, or the one that is asked for.
-func printPorts(d Deps, c *define.Container, want, prefix string) error {
+func printPorts(d Deps, c *define.ContainerBrief, want, prefix string) error {
 	wanted, protocol, _ := strings.Cut(want, "/")
 	found := want == ""
-	for _, p := range c.Config.Ports {
+	for _, p := range c.Ports {
 		for i := range p.Range {
 			ip := p.HostIP
 			if ip == "" {
@@ -103,7 +103,7 @@ func printPorts(d Deps, c *define.Container, want, prefix string) error {
 		}
 	}
 	if !found {
-		return errs.NotFound("container %q publishes no port %s", c.Config.Name, want)
+		return errs.NotFound("container %q publishes no port %s", c.Name, want)
 	}
 	return nil
 }

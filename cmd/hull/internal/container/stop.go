@@ -43,7 +43,7 @@ func NewStop(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		refs, err := p.refs(ctx, e, args, (*define.Container).Running)
+		refs, err := p.refs(ctx, e, args, (*define.ListedContainer).Running)
 		if err != nil {
 			return err
 		}
@@ -75,9 +75,9 @@ func NewRestart(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		keep := func(*define.Container) bool { return true }
+		keep := func(*define.ListedContainer) bool { return true }
 		if running {
-			p.all, keep = true, (*define.Container).Running
+			p.all, keep = true, (*define.ListedContainer).Running
 		}
 		refs, err := p.refs(ctx, e, args, keep)
 		if err != nil {
@@ -113,7 +113,7 @@ func NewKill(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		refs, err := p.refs(ctx, e, args, (*define.Container).Running)
+		refs, err := p.refs(ctx, e, args, (*define.ListedContainer).Running)
 		if err != nil {
 			return err
 		}

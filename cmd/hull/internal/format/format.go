@@ -79,6 +79,9 @@ func execute[T any](t *parsed, w io.Writer, rows []T) error {
 	if t.ranges {
 		return t.execute(w, rows)
 	}
+	if pieces := direct[T](t.Root); pieces != nil {
+		return writeDirect(w, pieces, rows)
+	}
 	for i := range rows {
 		if err := t.execute(w, &rows[i]); err != nil {
 			return err
