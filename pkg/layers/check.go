@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.podman.io/storage"
+
+	"hull.dev/hull/pkg/reference"
 )
 
 // Damage is what Check found.
@@ -47,6 +49,9 @@ func (d Damage) Texts() []string {
 		{"container of the store", d.report.Containers},
 	} {
 		for _, id := range slices.Sorted(maps.Keys(kind.errors)) {
+			if !reference.IsID(id) {
+				continue // a folder in which the driver tried out what the kernel can, and was killed: it uses it again
+			}
 			for _, err := range kind.errors[id] {
 				what := strings.TrimPrefix(err.Error(), fmt.Sprintf("%s %s: ", kind.name, id))
 				lines = append(lines, fmt.Sprintf("%s %s: %s", kind.name, short(id), what))
