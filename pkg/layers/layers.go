@@ -73,6 +73,9 @@ func Open(o Options) (*Store, error) {
 		}
 		options.GraphDriverOptions = append(options.GraphDriverOptions, opt)
 	}
+	if options.GraphDriverName == "" {
+		options.GraphDriverName = prior(options.GraphRoot)
+	}
 	return &Store{options: options, open: sync.OnceValues(func() (storage.Store, error) {
 		quiet()
 		s, err := storage.GetStore(options)
@@ -134,5 +137,5 @@ func quiet() {
 // Raw is the library's own store, for pkg/transfer/registry alone: go.podman.io/image writes images into it.
 func (s *Store) Raw() (storage.Store, error) { return s.open() }
 
-// FixedDriver is the driver that storage.conf or the options name, or "" when the store finds one by itself.
+// FixedDriver is the driver that storage.conf, the options or what is there name, or "" when the store finds one by itself.
 func (s *Store) FixedDriver() string { return s.options.GraphDriverName }
