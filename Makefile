@@ -57,10 +57,10 @@ unit: ## unit tests; RUN=Name picks
 	go test -run '$(RUN)' $(UNIT)
 
 script: build ## script tests of the built programs, as a user and as root; ORACLE=podman runs podman in hull's place
-	go test -count=1 -timeout 40m -run 'TestScripts' ./test/script -args $(if $(filter-out .,$(RUN)),-story=$(RUN))
+	go test -count=1 -timeout 40m -run 'TestScripts' ./test/script -args $(if $(filter-out .,$(RUN)),-story='$(RUN)')
 
 fault: build ## kill -9 at every failpoint, a full disk, a runtime that hangs …; RUN=kill/rm picks
-	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args $(if $(filter-out .,$(RUN)),-only=$(RUN))
+	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args $(if $(filter-out .,$(RUN)),-only='$(RUN)')
 
 bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs
 	@$(SUDO) go run ./test/bench

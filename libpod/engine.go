@@ -92,8 +92,8 @@ func (e *Engine) Close() error { return e.state.Close() }
 
 // key is the name of a graph root's folder in the runtime directory: two roots never share what runs.
 func key(graphRoot string) string {
-	if real, err := filepath.EvalSymlinks(graphRoot); err == nil {
-		graphRoot = real
+	if target, err := filepath.EvalSymlinks(graphRoot); err == nil {
+		graphRoot = target
 	}
 	sum := sha256.Sum256([]byte(graphRoot))
 	return hex.EncodeToString(sum[:6])

@@ -46,14 +46,14 @@ func (t *Streams) ask(r *protocol.Request) {
 }
 
 // files are the descriptors that go to the monitor.
-func (t *Streams) files(preserve []uint, driver string) (f monitor.Files, err error) {
+func (t *Streams) files(preserve []uint, driver string) (f monitor.Files) {
 	for _, fd := range preserve {
 		f.Extra = append(f.Extra, os.NewFile(uintptr(fd), fmt.Sprintf("fd %d", fd)))
 	}
 	if driver == protocol.LogPassthrough && t != nil {
 		f.Stdio = t.Stdio
 	}
-	return f, nil
+	return f
 }
 
 // Wait copies the streams until the process has ended, and says how it ended.

@@ -96,11 +96,7 @@ func (s *Service) startExec(ctx context.Context, c *define.Container, e *define.
 		Cleanup: append(slices.Clone(s.Self), "container", "cleanup", "--exec", e.ID, c.Config.ID),
 	}
 	t.ask(&r)
-	files, err := t.files(e.Options.PreserveFDs, "")
-	if err != nil {
-		return nil, err
-	}
-	session, err := s.Monitor.Start(ctx, r, files)
+	session, err := s.Monitor.Start(ctx, r, t.files(e.Options.PreserveFDs, ""))
 	failpoint.Hit("exec/started")
 	return session, err
 }

@@ -19,19 +19,19 @@ type test func(*define.ListedContainer) bool
 
 // filterMakers are the keys of --filter (podman-ps(1)).
 var filterMakers = map[string]func(value string, all []*define.ListedContainer) (test, error){
-	"id":       func(v string, _ []*define.ListedContainer) (test, error) { return prefix(v), nil },
+	"id":       sure(prefix),
 	"name":     byName,
-	"label":    func(v string, _ []*define.ListedContainer) (test, error) { return byLabel(v), nil },
-	"label!":   func(v string, _ []*define.ListedContainer) (test, error) { return not(byLabel(v)), nil },
+	"label":    sure(byLabel),
+	"label!":   sure(func(v string) test { return not(byLabel(v)) }),
 	"exited":   byExit,
 	"status":   byStatus,
-	"ancestor": func(v string, _ []*define.ListedContainer) (test, error) { return byImage(v), nil },
+	"ancestor": sure(byImage),
 	"before":   func(v string, all []*define.ListedContainer) (test, error) { return byTime(v, all, time.Time.Before) },
 	"since":    func(v string, all []*define.ListedContainer) (test, error) { return byTime(v, all, time.Time.After) },
 	"until":    byAge,
-	"volume":   func(v string, _ []*define.ListedContainer) (test, error) { return byVolume(v), nil },
-	"network":  func(v string, _ []*define.ListedContainer) (test, error) { return byNetwork(v), nil },
-	"command":  func(v string, _ []*define.ListedContainer) (test, error) { return byCommand(v), nil },
+	"volume":   sure(byVolume),
+	"network":  sure(byNetwork),
+	"command":  sure(byCommand),
 	"health":   notBuilt("--filter health"),
 	"pod":      notBuilt("--filter pod"),
 	"should-start-on-boot": func(v string, _ []*define.ListedContainer) (test, error) {
@@ -41,6 +41,11 @@ var filterMakers = map[string]func(value string, all []*define.ListedContainer) 
 		}
 		return func(c *define.ListedContainer) bool { return (c.Config.Options.Restart == "always") == yes }, nil
 	},
+}
+
+// sure is a key that any value will do for.
+func sure(by func(string) test) func(string, []*define.ListedContainer) (test, error) {
+	return func(v string, _ []*define.ListedContainer) (test, error) { return by(v), nil }
 }
 
 func notBuilt(what string) func(string, []*define.ListedContainer) (test, error) {

@@ -8,9 +8,9 @@ import (
 // randomName is a name for a container that was given none: a quality and a vessel. From the tenth try on it has a number
 // behind it.
 func randomName(try int) string {
-	name := qualities[rand.IntN(len(qualities))] + "_" + vessels[rand.IntN(len(vessels))]
+	name := qualities[rand.IntN(len(qualities))] + "_" + vessels[rand.IntN(len(vessels))] //nolint:gosec // no secret
 	if try >= 10 {
-		name += strconv.Itoa(rand.IntN(1000))
+		name += strconv.Itoa(rand.IntN(1000)) //nolint:gosec // no secret
 	}
 	return name
 }

@@ -74,9 +74,7 @@ func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, erro
 			c.Labels[key] = value
 		}
 	}
-	for key, value := range o.Labels {
-		c.Labels[key] = value
-	}
+	maps.Copy(c.Labels, o.Labels)
 	return p, nil
 }
 

@@ -34,10 +34,8 @@ var conditions = []string{"configured", "created", "exited", "initialized", "pau
 // code of its last run; -1 where it runs. The process' own end is waited for, other changes are looked for at each
 // interval.
 func (s *Service) WaitFor(ctx context.Context, ref string, states []string, interval time.Duration) (int, error) {
-	for _, state := range states {
-		if !slices.Contains(conditions, state) {
-			return 0, errs.Invalid("there is no condition %q%s: %s are there", state, errs.DidYouMean(state, conditions), strings.Join(conditions, ", "))
-		}
+	if err := checkConditions(states); err != nil {
+		return 0, err
 	}
 	row, err := s.State.Lookup(ctx, ref)
 	if err != nil {
@@ -74,6 +72,15 @@ func (s *Service) WaitFor(ctx context.Context, ref string, states []string, inte
 		case <-time.After(max(interval, time.Millisecond)):
 		}
 	}
+}
+
+func checkConditions(states []string) error {
+	for _, state := range states {
+		if !slices.Contains(conditions, state) {
+			return errs.Invalid("there is no condition %q%s: %s are there", state, errs.DidYouMean(state, conditions), strings.Join(conditions, ", "))
+		}
+	}
+	return nil
 }
 
 func met(c *define.Container, states []string) bool {

@@ -45,7 +45,7 @@ func (s *Service) reuseFilter(r ociruntime.Runtime, id string, spec *specs.Spec)
 	}
 	program, err := os.ReadFile(f.path)
 	if err != nil || !isFilter(program) {
-		return f, nil // not kept yet
+		return f, nil //nolint:nilerr // not kept yet, or not to be read: crun makes it
 	}
 	spec.Linux.Seccomp = nil
 	spec.Annotations[bpfAnnotation] = base64.StdEncoding.EncodeToString(program)
@@ -66,7 +66,7 @@ func filterKey(runtime string, profile *specs.LinuxSeccomp) (string, error) {
 		return "", os.NewSyscallError("uname", err)
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, runtime, st.Ino, st.Size, st.Mtim, st.Ctim, unix.ByteSliceToString(name.Release[:]), unix.ByteSliceToString(name.Machine[:]))
+	h.Write(fmt.Appendln(nil, runtime, st.Ino, st.Size, st.Mtim, st.Ctim, unix.ByteSliceToString(name.Release[:]), unix.ByteSliceToString(name.Machine[:])))
 	h.Write(text)
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }

@@ -160,8 +160,8 @@ func (s *Service) event(c *define.ContainerConfig, status string, exit *int) {
 
 func short(id string) string { return id[:min(12, len(id))] }
 
-// Each calls fn for each reference, several at a time, and joins the errors in order.
-func Each(refs []string, fn func(ref string) error) error {
+// Each calls fn for each reference, several at a time, and returns what came of each.
+func Each(refs []string, fn func(ref string) error) []error {
 	const atOnce = 4
 	failed := make([]error, len(refs))
 	var wg sync.WaitGroup
@@ -174,7 +174,7 @@ func Each(refs []string, fn func(ref string) error) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(failed...)
+	return failed
 }
 
 // explain wraps err by the act on a container; the container's name is the object.

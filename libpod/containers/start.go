@@ -163,10 +163,7 @@ func (s *Service) startDependencies(ctx context.Context, c *locked) error {
 
 // launch mounts, writes the bundle and starts the monitor.
 func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monitor.Session, error) {
-	files, err := o.Attach.files(c.Config.Options.PreserveFDs, c.Config.Options.LogDriver)
-	if err != nil {
-		return nil, err
-	}
+	files := o.Attach.files(c.Config.Options.PreserveFDs, c.Config.Options.LogDriver)
 	idle := s.Monitor.Spawn(files) // it gets ready while we do
 	defer idle.Close()
 	dir := s.dir(c.id())

@@ -39,7 +39,7 @@ func (s *Service) stop(ctx context.Context, c *locked, o define.StopOptions) err
 	// From here on the restart policy is off; a monitor that is gone has none.
 	session, err := monitor.NoRestart(s.dir(c.id()))
 	if err == nil {
-		defer session.Close() //nolint:errcheck // nothing was left to be written
+		defer session.Close() // nothing was left to be written
 	}
 	failpoint.Hit("stop/norestart")
 	timeout := c.Config.Options.StopTimeout
@@ -122,7 +122,7 @@ func (s *Service) takeStartBack(id string) error {
 
 // signal sends a signal to the container's first process. The pid is the one that the monitor wrote, checked by its start
 // time, so no runtime has to be executed for it; a process that is gone is fine.
-func (s *Service) signal(ctx context.Context, c *locked, sig unix.Signal, _ bool) error {
+func (s *Service) signal(_ context.Context, c *locked, sig unix.Signal, _ bool) error {
 	m, err := protocol.ReadStatus(s.dir(c.id()))
 	if err != nil || m.PID == 0 {
 		return nil
@@ -153,7 +153,7 @@ func (s *Service) Kill(ctx context.Context, ref string, sig unix.Signal) error {
 		}
 		if sig == unix.SIGKILL || sig == unix.SIGTERM {
 			if session, err := monitor.NoRestart(s.dir(c.id())); err == nil {
-				defer session.Close() //nolint:errcheck // nothing was left to be written
+				defer session.Close() // nothing was left to be written
 			}
 		}
 		failpoint.Hit("kill/signal")
@@ -246,7 +246,7 @@ func shortAll(ids []string) string {
 func (s *Service) removeDependents(ctx context.Context, ref string, o define.RemoveOptions) error {
 	row, err := s.State.Lookup(ctx, ref)
 	if err != nil {
-		return nil // told by the removal itself
+		return nil //nolint:nilerr // told by the removal itself
 	}
 	ids, err := s.State.Dependents(ctx, row.Config.ID)
 	if err != nil {
@@ -295,7 +295,7 @@ func (s *Service) intendRemoval(ctx context.Context, c *locked, volumes bool) er
 
 func (s *Service) killAndRelease(ctx context.Context, c *locked) error {
 	if session, err := monitor.NoRestart(s.dir(c.id())); err == nil {
-		defer session.Close() //nolint:errcheck // nothing was left to be written
+		defer session.Close() // nothing was left to be written
 	}
 	if err := s.end(ctx, c, 0); err != nil {
 		return err

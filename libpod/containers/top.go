@@ -55,7 +55,7 @@ func (s *Service) ps(ctx context.Context, c *define.Container, words []string) (
 		return nil, errs.WithExit(errs.WithHint(fmt.Errorf("%w, and ps cannot be run in container %q: %w", unknown, c.Config.Name, err),
 			"hull top --help lists the descriptors"), errs.ExitEngine)
 	}
-	defer r.Close() //nolint:errcheck // a connection that was read to its end
+	defer r.Close() // a connection that was read to its end
 	exit, err := r.Wait(ctx, t)
 	if err = errors.Join(err, r.Done(ctx)); err != nil {
 		return nil, err

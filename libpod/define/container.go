@@ -27,8 +27,9 @@ func (s Status) Alive() bool {
 	switch s {
 	case StatusRunning, StatusPaused, StatusStopping, StatusInitialized, StatusRestarting:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // ContainerConfig is what a container is made from. It is written once at create; only Name changes later, by rename.

@@ -44,8 +44,8 @@ func (s *Service) filters(ctx context.Context, f *family, list []string) (filter
 	out := filterSet{}
 	for _, text := range list {
 		key, value, ok := strings.Cut(text, "=")
-		if strings.HasPrefix(text, "label!=") {
-			key, value = "label!", strings.TrimPrefix(text, "label!=")
+		if not, negated := strings.CutPrefix(text, "label!="); negated {
+			key, value = "label!", not
 		}
 		if !ok {
 			return nil, errs.Invalid("invalid image filter %q: must be in the format %q", text, "filter=value")

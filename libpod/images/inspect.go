@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"slices"
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
@@ -83,8 +84,7 @@ func (s *Service) History(ctx context.Context, ref string) ([]define.ImageHistor
 	}
 	chain := f.Layers(img.TopLayer)
 	var out []define.ImageHistoryLayer
-	for i := len(c.History) - 1; i >= 0; i-- {
-		h := c.History[i]
+	for i, h := range slices.Backward(c.History) {
 		step := define.ImageHistoryLayer{ID: "<missing>", CreatedBy: h.CreatedBy, Comment: h.Comment}
 		if h.Created != nil {
 			step.Created = *h.Created

@@ -3,6 +3,7 @@ package images
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -47,10 +48,7 @@ func (s *Service) Remove(ctx context.Context, refs []string, o define.ImageRemov
 // youngestFirst is all images with children before their parents.
 func (f *family) youngestFirst() []string {
 	var out []string
-	left := map[string]int{}
-	for id, n := range f.children {
-		left[id] = n
-	}
+	left := maps.Clone(f.children)
 	done := map[string]bool{}
 	for len(out) < len(f.members) {
 		before := len(out)

@@ -12,6 +12,7 @@ import (
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/lockfile"
 )
 
@@ -237,7 +238,14 @@ func (s *Service) beingMade(ctx context.Context, volume string) (bool, error) {
 		return false, err
 	}
 	for _, id := range users {
-		if row, err := s.State.Get(ctx, id); err != nil || row.Intent != state.IntentNone {
+		row, err := s.State.Get(ctx, id)
+		if errs.IsNotFound(err) {
+			return true, nil // it was there a moment ago
+		}
+		if err != nil {
+			return false, err
+		}
+		if row.Intent != state.IntentNone {
 			return true, nil
 		}
 	}

@@ -28,8 +28,8 @@ func (s *Service) ReadEvents(ctx context.Context, o define.EventsOptions, fn fun
 	}
 	err = s.Events.Read(ctx, o.Follow, func(line []byte) error {
 		var e define.Event
-		if json.Unmarshal(line, &e) != nil { // cut by a full disk, or of a newer hull
-			return nil
+		if json.Unmarshal(line, &e) != nil {
+			return nil //nolint:nilerr // cut by a full disk, or of a newer hull
 		}
 		if e.Time.Before(o.Since) || !o.Until.IsZero() && e.Time.After(o.Until) || !match(&e) {
 			return nil

@@ -125,8 +125,8 @@ func TestDocumentedDefaults(t *testing.T) {
 	}
 	want := Default()
 	for _, key := range keysOf(reflect.TypeFor[Config](), "") {
-		g, _ := value(got, key)
-		w, _ := value(want, key)
+		g := value(got, key)
+		w := value(want, key)
 		if g.Kind() == reflect.Struct && g.Type() != reflect.TypeFor[List]() {
 			continue
 		}

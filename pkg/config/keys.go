@@ -106,8 +106,8 @@ func (c *Config) unbuilt() []Warning {
 		if was == nil {
 			was = Default()
 		}
-		now, _ := value(c, key)
-		before, _ := value(was, key)
+		now := value(c, key)
+		before := value(was, key)
 		if fmt.Sprint(now) != fmt.Sprint(before) {
 			warnings = append(warnings, Warning{file, key, "is not built yet and has no effect"})
 		}
@@ -141,7 +141,7 @@ func (c *Config) check() error {
 		if c.set[key] == "" {
 			continue
 		}
-		v, _ := value(c, key)
+		v := value(c, key)
 		if err := c.word(key, v, words); err != nil {
 			return err
 		}

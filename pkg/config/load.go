@@ -228,18 +228,18 @@ func field(t reflect.Type, key string) (reflect.StructField, bool) {
 	return fields[i], true
 }
 
-// value is what a key of a struct is set to; ok is false for one that is not in the structs, as in a map.
-func value(c *Config, key string) (v reflect.Value, ok bool) {
-	v = reflect.ValueOf(c).Elem()
+// value is what a key of a struct is set to; of a key in a map it is the map.
+func value(c *Config, key string) reflect.Value {
+	v := reflect.ValueOf(c).Elem()
 	for name := range strings.SplitSeq(key, ".") {
 		if v.Kind() != reflect.Struct {
-			return v, false
+			return v
 		}
 		f, ok := field(v.Type(), name)
 		if !ok {
-			return v, false
+			return v
 		}
 		v = v.FieldByIndex(f.Index)
 	}
-	return v, true
+	return v
 }

@@ -123,7 +123,7 @@ func TestContainerLife(t *testing.T) {
 	}
 }
 
-func containerLife(t *testing.T, s *Store) {
+func containerLife(t *testing.T, s *Store) { //nolint:thelper // it is the test
 	ctx, id := t.Context(), containerID(7)
 	img := addImage(t, s, "file", "", "localhost/file:latest")
 	c, err := s.CreateContainer(ctx, CreateOptions{ID: id, ImageID: img.ID, Volatile: true, Metadata: []byte(`{"x":1}`)})

@@ -27,7 +27,7 @@ func ParsePorts(texts []string) ([]Port, error) {
 			return nil, err
 		}
 		if p.Host == 0 {
-			if err := p.pick(); err != nil {
+			if p.Host, err = p.pick(); err != nil {
 				return nil, err
 			}
 		}
@@ -42,8 +42,8 @@ func ExposePort(text string) ([]Port, error) {
 }
 
 func parsePort(text string) (p Port, err error) {
-	bad := func(why string) (Port, error) {
-		return Port{}, errs.WithHint(errs.Invalid("port %q: %s", text, why), "write it [IP:][HOST_PORT:]CONTAINER_PORT[/tcp|udp]")
+	bad := func(why string) error {
+		return errs.WithHint(errs.Invalid("port %q: %s", text, why), "write it [IP:][HOST_PORT:]CONTAINER_PORT[/tcp|udp]")
 	}
 	rest, protocol, ok := strings.Cut(text, "/")
 	if !ok {
@@ -55,13 +55,13 @@ func parsePort(text string) (p Port, err error) {
 	case "sctp":
 		return p, errs.NotBuilt("publishing sctp ports")
 	default:
-		return bad("the protocol is tcp or udp")
+		return p, bad("the protocol is tcp or udp")
 	}
 	addressed := true
 	if strings.HasPrefix(rest, "[") {
 		ip, after, ok := strings.Cut(rest[1:], "]:")
 		if !ok {
-			return bad("the bracket is not closed by ]:")
+			return p, bad("the bracket is not closed by ]:")
 		}
 		p.HostIP, rest = ip, after
 	} else if strings.Count(rest, ":") == 2 {
@@ -70,7 +70,7 @@ func parsePort(text string) (p Port, err error) {
 		addressed = false
 	}
 	if addressed && net.ParseIP(p.HostIP) == nil {
-		return bad("the address is none")
+		return p, bad("the address is none")
 	}
 	host, inside, both := strings.Cut(rest, ":")
 	if !both {
@@ -78,16 +78,16 @@ func parsePort(text string) (p Port, err error) {
 	}
 	var hostCount uint16
 	if p.Container, p.Count, ok = portRange(inside); !ok {
-		return bad("ports are 1 to 65535")
+		return p, bad("ports are 1 to 65535")
 	}
 	if host == "" {
 		return p, nil
 	}
 	if p.Host, hostCount, ok = portRange(host); !ok {
-		return bad("ports are 1 to 65535")
+		return p, bad("ports are 1 to 65535")
 	}
 	if hostCount != p.Count {
-		return bad("the two ranges differ in length")
+		return p, bad("the two ranges differ in length")
 	}
 	return p, nil
 }
@@ -106,24 +106,23 @@ func portRange(text string) (first, count uint16, ok bool) {
 }
 
 // pick finds a free port by having the kernel give one out.
-func (p *Port) pick() error {
+func (p Port) pick() (uint16, error) {
 	if p.Count > 1 {
-		p.Host = p.Container // a range keeps its numbers
-		return nil
+		return p.Container, nil // a range keeps its numbers
 	}
 	address := net.JoinHostPort(p.HostIP, "0")
 	if p.Protocol == "udp" {
-		l, err := net.ListenPacket("udp", address)
+		l, err := net.ListenPacket("udp", address) //nolint:noctx // an address in digits: nothing is looked up or waited for
 		if err != nil {
-			return err
+			return 0, err
 		}
-		p.Host = uint16(l.LocalAddr().(*net.UDPAddr).Port) //nolint:forcetypeassert // it is what ListenPacket makes
-		return l.Close()
+		port := uint16(l.LocalAddr().(*net.UDPAddr).Port) //nolint:forcetypeassert // it is what ListenPacket makes
+		return port, l.Close()
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", address) //nolint:noctx // as above
 	if err != nil {
-		return err
+		return 0, err
 	}
-	p.Host = uint16(l.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it is what Listen makes
-	return l.Close()
+	port := uint16(l.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it is what Listen makes
+	return port, l.Close()
 }

@@ -89,13 +89,13 @@ func startPasta(ctx context.Context, r Request, options string) (Running, error)
 		args = append(args, strings.Split(options, ",")...)
 	}
 	for _, protocol := range []struct{ name, host, guest string }{{"tcp", "-t", "-T"}, {"udp", "-u", "-U"}} {
-		any := false
+		published := false
 		for _, p := range r.Ports {
 			if p.Protocol == protocol.name {
-				args, any = append(args, protocol.host, p.pasta()), true
+				args, published = append(args, protocol.host, p.pasta()), true
 			}
 		}
-		if !any {
+		if !published {
 			args = append(args, protocol.host, "none")
 		}
 		args = append(args, protocol.guest, "none")
@@ -225,10 +225,11 @@ func startSlirp(ctx context.Context, r Request, options string) (up Running, err
 	// It leaves its sandbox by unmounting everything in its own mount namespace: where mounts are shared, for us too, unless
 	// that namespace is private before.
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Unshareflags: unix.CLONE_NEWNS}
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	_ = readyW.Close()
+	if err != nil {
 		return up, fmt.Errorf("start slirp4netns: %w", err)
 	}
-	_ = readyW.Close()
 	_ = readyR.SetReadDeadline(time.Now().Add(startDeadline))
 	if n, _ := readyR.Read(make([]byte, 1)); n != 1 {
 		_ = cmd.Process.Kill()

@@ -81,10 +81,9 @@ func domainFault(domain string) string {
 	if domain == "" {
 		return ""
 	}
-	host, port := domain, ""
 	if strings.HasPrefix(domain, "[") {
-		var ok bool
-		if host, port, ok = strings.Cut(domain[1:], "]"); !ok || strings.Trim(host, "0123456789abcdefABCDEF:") != "" || host == "" {
+		host, port, ok := strings.Cut(domain[1:], "]")
+		if !ok || strings.Trim(host, "0123456789abcdefABCDEF:") != "" || host == "" {
 			return quoted(domain) + " is not an IPv6 address in brackets"
 		}
 		if port != "" && port[0] != ':' {

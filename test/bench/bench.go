@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -22,8 +23,8 @@ func (t *bench) main(fn func()) int {
 	go func() { // Fatal ends its goroutine
 		defer close(done)
 		defer func() {
-			for i := len(t.cleanups) - 1; i >= 0; i-- {
-				t.cleanups[i]()
+			for _, cleanup := range slices.Backward(t.cleanups) {
+				cleanup()
 			}
 		}()
 		fn()

@@ -117,7 +117,7 @@ func (m *measurement) hundred() {
 func (m *measurement) idle() int {
 	n := len(m.hull.box.Processes())
 	for deadline := time.Now().Add(3 * time.Second); n > 1 && time.Now().Before(deadline); n = len(m.hull.box.Processes()) {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // polls, until a deadline
 	}
 	return n
 }

@@ -92,7 +92,7 @@ func Open(t testing.TB) *Suite {
 		Skip(t, "needs root: it makes users and mounts in a namespace of its own")
 	}
 	s := &Suite{Repository: repository(t)}
-	base, err := os.MkdirTemp("/tmp", "ht")
+	base, err := os.MkdirTemp("/tmp", "ht") //nolint:usetesting // short, for the paths of sockets, and kept with KEEP
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func NewSandbox(t testing.TB) *Sandbox {
 // Hull runs hull in the sandbox.
 func (s *Sandbox) Hull(t testing.TB, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.Command("hull", args...) //nolint:noctx // t.Context is over when a clean-up runs
+	cmd := exec.Command("hull", args...) // no context: t.Context is over when a clean-up runs
 	cmd.Env = append(os.Environ(), s.Vars...)
 	cmd.Dir = s.Dir
 	out, err := cmd.CombinedOutput()
@@ -97,7 +97,7 @@ func (s *Sandbox) End(t testing.TB) {
 	deadline := time.Now().Add(3 * time.Second)
 	left := s.Processes()
 	for len(left) > 0 && time.Now().Before(deadline) {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // polls, until a deadline
 		left = s.Processes()
 	}
 	for pid, command := range left {

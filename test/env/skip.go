@@ -13,7 +13,7 @@ func skipFile(base string) string { return filepath.Join(base, "skips") }
 // Skip skips the test and notes why, a line a skip, in .cache/skips, which make test prints at its end.
 func Skip(t testing.TB, reason string) {
 	t.Helper()
-	path := ""
+	var path string
 	if base, _, ok := FromEnvironment(); ok {
 		path = skipFile(base)
 	} else {
@@ -38,6 +38,7 @@ func appendTo(t testing.TB, path, text string) {
 
 // reportSkips hands the skips of the run's processes on to the checkout.
 func (s *Suite) reportSkips(t testing.TB) {
+	t.Helper()
 	text, err := os.ReadFile(skipFile(s.Base))
 	if err != nil || len(text) == 0 {
 		return

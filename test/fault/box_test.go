@@ -63,7 +63,7 @@ func (b *box) words(line string) []string {
 			list = append(list, part)
 			continue
 		}
-		for _, w := range strings.Fields(part) {
+		for w := range strings.FieldsSeq(part) {
 			list = append(list, expand.Replace(w))
 		}
 	}
@@ -136,7 +136,7 @@ func (b *box) says(r result, want string) {
 // until waits for a condition.
 func (b *box) until(what string, cond func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !cond(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !cond(); time.Sleep(20 * time.Millisecond) { //nolint:forbidigo // polls, until a deadline
 		if time.Now().After(end) {
 			b.t.Fatalf("not within 20s: %s\nprocesses: %v", what, b.Processes())
 		}
@@ -183,7 +183,7 @@ func (b *box) end() {
 	}
 	b.quiet()
 	b.clean()
-	b.Sandbox.End(b.t)
+	b.End(b.t)
 	if !b.t.Failed() {
 		_ = os.RemoveAll(b.Dir)
 	}

@@ -35,9 +35,7 @@ const pointsFile = "points"
 
 func TestFaults(t *testing.T) {
 	if base, p, ok := env.FromEnvironment(); ok {
-		if err := os.Setenv("HULL_FAILPOINT", ""); err != nil {
-			t.Fatal(err)
-		}
+		t.Setenv("HULL_FAILPOINT", "")
 		s := &suite{base: base, only: regexp.MustCompile(*only)}
 		if p.Identity == "root" {
 			s.disk(t)

@@ -54,7 +54,7 @@ func (s *suite) others(t *testing.T) {
 }
 
 // monitor is the pid of a container's monitor, and process that of its own.
-func (b *box) pids(name string) (monitor, process int) {
+func (b *box) pids(name string) (monitor, process int) { //nolint:unparam // it reads better with the name
 	b.t.Helper()
 	m, p, _ := strings.Cut(b.must("inspect --format '{{.State.ConmonPid}} {{.State.Pid}}' "+name), " ")
 	monitor, err1 := strconv.Atoi(m)

@@ -70,7 +70,7 @@ func TestScripts(t *testing.T) {
 }
 
 // runStories runs as the identity, in its namespace.
-func runStories(t *testing.T, base string, p env.Profile) {
+func runStories(t *testing.T, base string, p env.Profile) { //nolint:thelper // it is the test
 	if env.Oracle() {
 		canRun(t)
 	}
@@ -99,6 +99,7 @@ func runStories(t *testing.T, base string, p env.Profile) {
 
 // canRun skips when podman cannot run a container here as this identity.
 func canRun(t *testing.T) {
+	t.Helper()
 	s := env.NewSandbox(t)
 	defer s.End(t)
 	base, p, _ := env.FromEnvironment()
@@ -112,6 +113,7 @@ func canRun(t *testing.T) {
 
 // setUp gives a script its sandbox, with the image.
 func setUp(t *testing.T, base string, p env.Profile, e *testscript.Env) error {
+	t.Helper()
 	s := env.NewSandbox(t)
 	e.Vars = append(e.Vars, s.Vars...)
 	for i, name := range []string{"PORT", "PORT2", "PORT3"} {
@@ -169,7 +171,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		want = regexp.MustCompile("(?m)" + strings.TrimSuffix(re, "/"))
 		args = args[1:]
 	}
-	for deadline := time.Now().Add(limit); ; time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(30 * time.Millisecond) { //nolint:forbidigo // polls, until a deadline
 		err := ts.Exec(args[0], args[1:]...)
 		if err == nil && want.MatchString(ts.ReadFile("stdout")) {
 			return

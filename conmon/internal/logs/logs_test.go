@@ -76,7 +76,10 @@ func TestJSONFile(t *testing.T) {
 			t.Errorf("got %+v, want %q", got, want[i])
 		}
 	}
-	inside, _ := json.Marshal(nasty)
+	inside, err := json.Marshal(nasty)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !strings.Contains(lines[0], `{"log":`+string(inside)+`,"stream":"stdout","attrs":`) {
 		t.Errorf("not as encoding/json writes it:\n%s\n%s", lines[0], inside)
 	}

@@ -78,7 +78,7 @@ func (o *Output) read() bool {
 
 // drain takes all that is there.
 func (o *Output) drain() {
-	for o != nil && o.fd >= 0 && o.read() {
+	for o != nil && o.fd >= 0 && o.read() { //nolint:revive // read is the work
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 func TestBackoff(t *testing.T) {
 	var r restarts
 	at := time.Unix(1000, 0)
-	for i, want := range []time.Duration{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000} {
+	for i, want := range []int{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000} {
 		r.began(at)
-		if got := r.next(at.Add(goodRun - 1)); got != want*time.Millisecond {
-			t.Errorf("wait %d is %v, want %v", i, got, want*time.Millisecond)
+		if got := r.next(at.Add(goodRun - 1)); got != time.Duration(want)*time.Millisecond {
+			t.Errorf("wait %d is %v, want %dms", i, got, want)
 		}
 	}
 	r.began(at)

@@ -54,7 +54,7 @@ func (r *reader) follow(w *watcher) error {
 // lastWords hands out a record without a newline when nothing more will come.
 func (r *reader) lastWords(last bool, err error) error {
 	if !last || err != nil {
-		return nil
+		return nil //nolint:nilerr // follow returns it
 	}
 	return r.rest()
 }

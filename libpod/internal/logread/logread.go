@@ -48,7 +48,7 @@ func Read(ctx context.Context, from Source, o Options, yield func(Entry) error) 
 	}
 	r := &reader{ctx: ctx, path: from.Path, parse: parse, o: o, yield: yield}
 	defer r.close()
-	err = r.read()
+	err = r.read() //nolint:contextcheck // it has ctx: in r
 	if errors.Is(err, errStop) {
 		return nil
 	}

@@ -109,7 +109,7 @@ func (s *Session) feed(in io.Reader, keys *keyScanner) error {
 		n, err := in.Read(buf)
 		through, detached := keys.scan(buf[:n])
 		if len(through) > 0 && s.send(protocol.FrameStdin, through) != nil {
-			return nil
+			return nil //nolint:nilerr // copyOut knows why
 		}
 		switch {
 		case detached:
@@ -118,7 +118,7 @@ func (s *Session) feed(in io.Reader, keys *keyScanner) error {
 			return nil
 		case err != nil:
 			_ = s.send(protocol.FrameStdinEOF, nil)
-			return nil
+			return nil //nolint:nilerr // the end, for the container
 		}
 	}
 }

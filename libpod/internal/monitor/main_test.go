@@ -53,7 +53,7 @@ func testMain(m *testing.M) int {
 	}
 	var err error
 	if testHome, err = os.MkdirTemp("", "hull-monitor-"); err == nil {
-		defer os.RemoveAll(testHome)
+		defer func() { _ = os.RemoveAll(testHome) }()
 		err = prepare()
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func prepare() error {
 	if err := os.WriteFile(filepath.Join(bin, "busybox"), data, 0o755); err != nil {
 		return err
 	}
-	for _, name := range strings.Fields("sh cat echo sleep dd stty true false kill head wc sha256sum touch yes tail rm ls") {
+	for name := range strings.FieldsSeq("sh cat echo sleep dd stty true false kill head wc sha256sum touch yes tail rm ls") {
 		if err := os.Symlink("busybox", filepath.Join(bin, name)); err != nil {
 			return err
 		}

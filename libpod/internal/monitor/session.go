@@ -86,8 +86,9 @@ func (s *Session) awaitStart(ctx context.Context, runtime string, cancel func())
 		return runtimeError(runtime, string(payload))
 	case protocol.FrameRefused, protocol.FrameDropped:
 		return errors.New(string(payload))
+	default:
+		return fmt.Errorf("the monitor began with frame %q", t)
 	}
-	return fmt.Errorf("the monitor began with frame %q", t)
 }
 
 // lost turns the end of the connection into ErrGone, unless the status file knows more.

@@ -13,6 +13,6 @@ func TestAnIdleMonitorEndsWhenItIsClosed(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("monitor %d still waits for a request that does not come", s.children[0])
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) //nolint:forbidigo // polls, until a deadline
 	}
 }

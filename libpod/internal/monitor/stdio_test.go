@@ -49,6 +49,7 @@ func sum(r io.Reader) string {
 
 // megabytes is how much the tests of whole transfer move.
 func megabytes(t *testing.T) int64 {
+	t.Helper()
 	if s := os.Getenv("HULL_TEST_MEGABYTES"); s != "" {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {

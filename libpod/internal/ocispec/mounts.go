@@ -20,7 +20,7 @@ const initInside = "/run/podman-init"
 // mounts are the system's, then our files, then the user's; of two at one place the later one wins, and a deeper one
 // comes after what it lies in.
 func mounts(in *Input, s *specs.Spec) error {
-	list := systemMounts(in, s)
+	list := systemMounts(in)
 	for inside, file := range in.Files {
 		list = append(list, specs.Mount{Destination: inside, Type: "bind", Source: file, Options: []string{"bind", "rprivate"}})
 	}
@@ -53,7 +53,7 @@ func mounts(in *Input, s *specs.Spec) error {
 	return err
 }
 
-func systemMounts(in *Input, s *specs.Spec) []specs.Mount {
+func systemMounts(in *Input) []specs.Mount {
 	o := &in.Config.Options
 	ro := "ro"
 	if o.Privileged {

@@ -23,7 +23,7 @@ func mountAt(s *specs.Spec, dest string) (specs.Mount, bool) {
 
 func TestSystemMounts(t *testing.T) {
 	t.Run("podman's by default", func(t *testing.T) {
-		s := with(t, func(in *Input, o *define.CreateOptions) { o.ShmSize = 7 })
+		s := with(t, func(_ *Input, o *define.CreateOptions) { o.ShmSize = 7 })
 		for dest, want := range map[string]string{ // type and options of podman 4.3.1, but for /dev/shm, which has no folder here
 			"/proc": "proc nosuid,noexec,nodev", "/dev": "tmpfs nosuid,noexec,strictatime,mode=755,size=65536k",
 			"/sys": "sysfs nosuid,noexec,nodev,ro", "/dev/pts": "devpts nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5",

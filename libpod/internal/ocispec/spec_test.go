@@ -24,7 +24,7 @@ func image(t *testing.T, files map[string]string) string {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		err := error(nil)
+		var err error
 		if target, link := strings.CutPrefix(text, "->"); link {
 			err = os.Symlink(target, path)
 		} else {

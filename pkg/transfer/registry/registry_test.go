@@ -390,7 +390,7 @@ func FuzzIndexTar(f *testing.F) {
 		if err != nil {
 			return
 		}
-		defer archive.close()
+		defer func() { _ = archive.close() }()
 		for name := range archive.entries {
 			if _, err := readAll(archive, name, 1<<20); err != nil && !strings.Contains(err.Error(), "exist") && !strings.Contains(err.Error(), "circle") {
 				t.Errorf("%q: %v", name, err)

@@ -32,7 +32,7 @@ const program = "hull"
 // The context of a command ends with SIGINT or SIGTERM; a second signal ends the process. A command that hands signals on
 // to a container uses context.WithoutCancel and its own signal.Notify.
 func Main(args []string, s streams.Streams) int {
-	ctx, stop := withSignals(context.Background())
+	ctx, stop := withSignals(context.Background()) //nolint:forbidigo // here it begins
 	defer stop()
 	err := newTree(s).execute(ctx, args)
 	if caught, ok := errors.AsType[signalError](context.Cause(ctx)); ok && errors.Is(err, context.Canceled) {
@@ -43,7 +43,7 @@ func Main(args []string, s streams.Streams) int {
 }
 
 // execute finds, makes and runs one command.
-func (t tree) execute(ctx context.Context, args []string) error {
+func (t *tree) execute(ctx context.Context, args []string) error {
 	r, err := t.resolve(args)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 // silent exit has none.
 func printError(w io.Writer, err error) {
 	for _, line := range lines(err, "") {
-		fmt.Fprintln(w, "Error: "+line)
+		_, _ = fmt.Fprintln(w, "Error: "+line) // where an error cannot be told, its own cannot either
 	}
 }
 
@@ -106,7 +106,7 @@ func lines(err error, hint string) []string {
 		hint = h
 	}
 	for e := err; e != nil && e.Error() == err.Error(); e = errors.Unwrap(e) {
-		joined, ok := e.(interface{ Unwrap() []error }) //nolint:errorlint // looks at this link of the chain alone
+		joined, ok := e.(interface{ Unwrap() []error }) // looks at this link of the chain alone
 		if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
 			continue
 		}

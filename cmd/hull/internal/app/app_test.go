@@ -188,8 +188,8 @@ type seen struct {
 }
 
 // testTree has commands at every depth.
-func testTree(s streams.Streams, got *seen, made *int) tree {
-	make := func(d deps) *cobra.Command {
+func testTree(s streams.Streams, got *seen, made *int) *tree {
+	maker := func(d deps) *cobra.Command {
 		*made++
 		cmd := &cobra.Command{Use: "x [options] ARG"}
 		tags := cmd.Flags().StringArray("tag", nil, "")
@@ -203,7 +203,7 @@ func testTree(s streams.Streams, got *seen, made *int) tree {
 	}
 	t := newTree(s)
 	t.table = []entry{
-		{"", "run", make}, {"container", "run", make}, {"container", "list ls", make}, {"system connection", "add", make},
+		{"", "run", maker}, {"container", "run", maker}, {"container", "list ls", maker}, {"system connection", "add", maker},
 	}
 	return t
 }
@@ -313,7 +313,7 @@ func TestPrintError(t *testing.T) {
 		"hint":        {errs.WithHint(base, "look"), "Error: no such container \"web\"; look\n", 125},
 		"silent exit": {errs.WithExit(nil, 7), "", 7},
 		"exit":        {errs.WithExit(base, 126), "Error: no such container \"web\"\n", 126},
-		"line feeds":  {errors.New("a:\n  b\n"), "Error: a: b\n", 125},
+		"line feeds":  {errors.New("a:\n  b\n"), "Error: a: b\n", 125}, //nolint:revive // as libraries have them
 		"joined":      {errors.Join(base, errs.WithHint(errors.New("b"), "do")), "Error: no such container \"web\"\nError: b; do\n", 125},
 		"joined exit": {errs.WithExit(errs.WithHint(errors.Join(base, errors.New("b")), "h"), 1), "Error: no such container \"web\"; h\nError: b; h\n", 1},
 		"wrapped":     {fmt.Errorf("stop: %w", errors.Join(base, errors.New("b"))), "Error: stop: no such container \"web\" b\n", 125},

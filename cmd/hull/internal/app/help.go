@@ -14,11 +14,11 @@ import (
 // help prints what a command is for and how it is used, in podman's order. cobra's own help would do with a template; this
 // is a few lines and needs none.
 func help(cmd *cobra.Command, _ []string) {
-	w := cmd.OutOrStdout()
+	w := cmd.OutOrStdout() // cobra has no way for the error of a help function
 	if cmd.HasParent() {
-		fmt.Fprintf(w, "%s\n\nDescription:\n  %s\n\n", cmd.Short, indent(describe(cmd)))
+		_, _ = fmt.Fprintf(w, "%s\n\nDescription:\n  %s\n\n", cmd.Short, indent(describe(cmd)))
 	} else {
-		fmt.Fprintf(w, "%s\n\n", cmd.Long)
+		_, _ = fmt.Fprintf(w, "%s\n\n", cmd.Long)
 	}
 	_ = usage(w, cmd)
 }

@@ -19,7 +19,7 @@ type resolved struct {
 
 // resolve finds the command words among args. The flags before and between them are globals; they are moved behind the
 // words and parsed again with the command's own, in the set that counts.
-func (t tree) resolve(args []string) (resolved, error) {
+func (t *tree) resolve(args []string) (resolved, error) {
 	scan := newScan()
 	var before []string // global flags seen so far
 	group := ""
@@ -72,7 +72,7 @@ func (s scan) parse(args []string) ([]string, error) {
 
 // unknown is the error for a word that is no command of the group: one that will come, or one that was meant otherwise.
 // args is what stands behind it.
-func (t tree) unknown(group, word string, args []string) error {
+func (t *tree) unknown(group, word string, args []string) error {
 	list := readSurface()
 	path := strings.TrimSpace(group + " " + word)
 	if !list.hasCommand(path) {
@@ -95,7 +95,7 @@ func (t tree) unknown(group, word string, args []string) error {
 }
 
 // unknownIn is the error for a word that will be no command of the group either.
-func (t tree) unknownIn(list surface, group, word string) error {
+func (t *tree) unknownIn(list surface, group, word string) error {
 	known := list.commands(group)
 	for _, e := range t.table {
 		if e.group == group {

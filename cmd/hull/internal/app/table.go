@@ -124,9 +124,9 @@ type tree struct {
 }
 
 // newTree makes the table with everything that its constructors want.
-func newTree(s streams.Streams) tree {
+func newTree(s streams.Streams) *tree {
 	g := new(globals)
-	return tree{table: table(), deps: deps{streams: s, globals: g, config: sync.OnceValues(g.settings)}}
+	return &tree{table: table(), deps: deps{streams: s, globals: g, config: sync.OnceValues(g.settings)}}
 }
 
 // root is the program's command with no command below it.
@@ -156,7 +156,7 @@ func (t *tree) root() *cobra.Command {
 }
 
 // addAll makes every command.
-func (t tree) addAll(root *cobra.Command) {
+func (t *tree) addAll(root *cobra.Command) {
 	for _, e := range t.table {
 		t.add(root, e)
 	}
@@ -164,10 +164,10 @@ func (t tree) addAll(root *cobra.Command) {
 
 // add makes one command and the groups it is in. The table's names win over those that the constructor gives, so that
 // one constructor can stand in two places.
-func (t tree) add(root *cobra.Command, e entry) {
+func (t *tree) add(root *cobra.Command, e entry) {
 	parent := root
 	group := ""
-	for _, word := range strings.Fields(e.group) {
+	for word := range strings.FieldsSeq(e.group) {
 		group = strings.TrimSpace(group + " " + word)
 		parent = child(parent, word, groups()[group])
 	}
@@ -204,14 +204,14 @@ func missingCommand(cmd *cobra.Command, _ []string) error {
 }
 
 // isGroup reports whether path names something that holds commands.
-func (t tree) isGroup(path string) bool {
+func (t *tree) isGroup(path string) bool {
 	return slices.ContainsFunc(t.table, func(e entry) bool {
 		return e.group == path || strings.HasPrefix(e.group, path+" ")
 	})
 }
 
 // find is the entry called name in the group.
-func (t tree) find(group, name string) (entry, bool) {
+func (t *tree) find(group, name string) (entry, bool) {
 	i := slices.IndexFunc(t.table, func(e entry) bool {
 		return e.group == group && slices.Contains(strings.Fields(e.names), name)
 	})

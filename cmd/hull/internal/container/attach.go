@@ -115,7 +115,7 @@ type followOptions struct {
 
 // follow copies the streams to the end of the process and makes its exit code ours.
 func follow(ctx context.Context, s *containers.Service, r *containers.Running, t *containers.Streams, o followOptions) error {
-	defer r.Close() //nolint:errcheck // a connection that was read to its end
+	defer r.Close() // a connection that was read to its end
 	ctx = context.WithoutCancel(ctx)
 	if o.proxy {
 		defer proxySignals(func(sig unix.Signal) { _ = s.Signal(ctx, r.ID, sig) })()
@@ -284,8 +284,8 @@ func exec(ctx context.Context, d Deps, s *containers.Service, ref string, o defi
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(d.Streams.Out, r.ID)
-		return r.Close()
+		_, err = fmt.Fprintln(d.Streams.Out, r.ID)
+		return errors.Join(err, r.Close())
 	}
 	t, restore, err := openStreams(d, attached{o.Interactive, true, true}, o.TTY, o.DetachKeys)
 	if err != nil {
@@ -299,7 +299,7 @@ func exec(ctx context.Context, d Deps, s *containers.Service, ref string, o defi
 	if err != nil {
 		return err
 	}
-	defer r.Close() //nolint:errcheck // a connection that was read to its end
+	defer r.Close() // a connection that was read to its end
 	exit, err := r.Wait(ctx, t)
 	restore()
 	r.Restored()

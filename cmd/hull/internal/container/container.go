@@ -102,18 +102,10 @@ func (p *pick) refs(ctx context.Context, e *libpod.Engine, args []string, keep f
 
 // each calls act for each reference and prints what was given for those that went well, in order.
 func each(d Deps, refs []string, act func(ref string) error) error {
-	failed := make([]error, len(refs))
-	index := map[string]int{}
-	for i, ref := range refs {
-		index[ref] = i
-	}
-	_ = containers.Each(refs, func(ref string) error {
-		failed[index[ref]] = act(ref)
-		return nil
-	})
+	failed := containers.Each(refs, act)
 	for i, ref := range refs {
 		if failed[i] == nil {
-			fmt.Fprintln(d.Streams.Out, ref)
+			_, failed[i] = fmt.Fprintln(d.Streams.Out, ref)
 		}
 	}
 	return errors.Join(failed...)

@@ -34,8 +34,8 @@ func NewCreate(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(d.Streams.Out, c.ID)
-		return nil
+		_, err = fmt.Fprintln(d.Streams.Out, c.ID)
+		return err
 	}
 	flags.Add(cmd.Flags(), false)
 	return cmd
@@ -85,8 +85,8 @@ func run(ctx context.Context, d Deps, s *containers.Service, create define.Creat
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(d.Streams.Out, r.ID)
-		return r.Close()
+		_, err = fmt.Fprintln(d.Streams.Out, r.ID)
+		return errors.Join(err, r.Close())
 	}
 	t, restore, err := openStreams(d, which, create.TTY, create.DetachKeys)
 	if err != nil {

@@ -87,7 +87,7 @@ func runPs(ctx context.Context, d Deps, o *psOptions) error {
 	}
 	for {
 		if o.watch > 0 {
-			fmt.Fprint(d.Streams.Out, "\033[2J\033[H")
+			_, _ = fmt.Fprint(d.Streams.Out, "\033[2J\033[H") // the list that follows tells of a bad output
 		}
 		if err := printPs(ctx, d, e, o); err != nil || o.watch == 0 {
 			return err
@@ -98,6 +98,15 @@ func runPs(ctx context.Context, d Deps, o *psOptions) error {
 		case <-time.After(time.Duration(o.watch) * time.Second):
 		}
 	}
+}
+
+func printIDs(d Deps, rows []psRow) error {
+	for _, r := range rows {
+		if _, err := fmt.Fprintln(d.Streams.Out, r.ID()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func printPs(ctx context.Context, d Deps, e *libpod.Engine, o *psOptions) error {
@@ -134,10 +143,7 @@ func printPs(ctx context.Context, d Deps, e *libpod.Engine, o *psOptions) error 
 	}
 	rows = arrange(rows, o)
 	if o.quiet && o.format == "" {
-		for _, r := range rows {
-			fmt.Fprintln(d.Streams.Out, r.ID())
-		}
-		return nil
+		return printIDs(d, rows)
 	}
 	if format.IsJSON(o.format) {
 		reports := make([]psReport, 0, len(rows))
@@ -285,6 +291,7 @@ func (r psRow) Status() string {
 		return fmt.Sprintf("Restarting (%d) for the %d. time", r.c.Exit.Code, r.c.Restarts+1)
 	case define.StatusExited, define.StatusStopped:
 		return fmt.Sprintf("Exited (%d) %s", r.c.Exit.Code, format.Ago(r.c.Exit.At, r.now))
+	default:
 	}
 	s := string(r.c.Status)
 	return strings.ToUpper(s[:1]) + s[1:]
@@ -399,7 +406,7 @@ type psReport struct {
 }
 
 type psSize struct {
-	RootFsSize int64 `json:"rootFsSize"` //nolint:revive // podman's name
+	RootFsSize int64 `json:"rootFsSize"` // podman's name
 	RWSize     int64 `json:"rwSize"`
 }
 

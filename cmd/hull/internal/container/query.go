@@ -93,12 +93,16 @@ func printPorts(d Deps, c *define.ContainerBrief, want, prefix string) error {
 				ip = "0.0.0.0"
 			}
 			inside := fmt.Sprint(p.ContainerPort + i)
+			var err error
 			switch {
 			case want == "":
-				fmt.Fprintf(d.Streams.Out, "%s%s/%s -> %s:%d\n", prefix, inside, p.Protocol, ip, p.HostPort+i)
+				_, err = fmt.Fprintf(d.Streams.Out, "%s%s/%s -> %s:%d\n", prefix, inside, p.Protocol, ip, p.HostPort+i)
 			case wanted == inside && (protocol == "" || protocol == p.Protocol):
 				found = true
-				fmt.Fprintf(d.Streams.Out, "%s:%d\n", ip, p.HostPort+i)
+				_, err = fmt.Fprintf(d.Streams.Out, "%s:%d\n", ip, p.HostPort+i)
+			}
+			if err != nil {
+				return err
 			}
 		}
 	}
@@ -139,7 +143,7 @@ func NewWait(d Deps) *cobra.Command {
 				code, err = -1, nil
 			}
 			if err == nil {
-				fmt.Fprintln(d.Streams.Out, code)
+				_, err = fmt.Fprintln(d.Streams.Out, code)
 			}
 			return err
 		}

@@ -24,8 +24,8 @@ func NewTop(d Deps) *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if list {
-			fmt.Fprintln(d.Streams.Out, strings.Join(containers.TopDescriptors(), "\n"))
-			return nil
+			_, err := fmt.Fprintln(d.Streams.Out, strings.Join(containers.TopDescriptors(), "\n"))
+			return err
 		}
 		if !p.latest && len(args) == 0 {
 			return errs.WithHint(errs.Invalid("you must provide the name or id of a running container"), "hull ps lists those that run")

@@ -14,8 +14,8 @@ import (
 
 // environmentFlags are the container's environment.
 type environmentFlags struct {
-	env, files, unset, merge []string
-	host, unsetAll, proxy    bool
+	env, files, unset     []string
+	host, unsetAll, proxy bool
 }
 
 func (g *environmentFlags) add(fs *pflag.FlagSet, _ bool) {

@@ -54,7 +54,7 @@ func (g *lifeFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.
 		}
 	}
 	o.CreateCommand = os.Args
-	policy, max, limited := strings.Cut(g.restart, ":")
+	policy, tries, limited := strings.Cut(g.restart, ":")
 	if policy == "never" {
 		policy = "no"
 	}
@@ -62,7 +62,7 @@ func (g *lifeFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.
 	if !limited {
 		return nil
 	}
-	n, err := strconv.ParseUint(max, 10, 31)
+	n, err := strconv.ParseUint(tries, 10, 31)
 	if err != nil || policy != "on-failure" {
 		return errs.Invalid("--restart %q: only on-failure takes a number of retries", g.restart)
 	}

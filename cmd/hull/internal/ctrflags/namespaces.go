@@ -10,8 +10,8 @@ import (
 
 // namespaceFlags are what the container shares with the host or with other containers.
 type namespaceFlags struct {
-	ipc, pid, uts, cgroupns, userns, cgroups, subUID, subGID string
-	uidMap, gidMap                                           []string
+	ipc, pid, uts, cgroupns, userns, cgroups string
+	uidMap, gidMap                           []string
 }
 
 func (g *namespaceFlags) add(fs *pflag.FlagSet, _ bool) {

@@ -16,12 +16,12 @@ import (
 
 // processFlags are what the main process is and as whom it runs.
 type processFlags struct {
-	entrypoint, user, workdir, hostname, umask, tz, personality, passwdEntry, groupEntry string
-	groupAdd, labels, labelFiles, annotations                                            []string
-	tty, interactive, init, passwd                                                       bool
-	initPath                                                                             string
-	preserveFDs                                                                          uint
-	preserveFD                                                                           []uint
+	entrypoint, user, workdir, hostname, umask, tz, passwdEntry, groupEntry string
+	groupAdd, labels, labelFiles, annotations                               []string
+	tty, interactive, init, passwd                                          bool
+	initPath                                                                string
+	preserveFDs                                                             uint
+	preserveFD                                                              []uint
 }
 
 func (g *processFlags) add(fs *pflag.FlagSet, run bool) {

@@ -10,7 +10,7 @@ import (
 )
 
 // row is like podman's psReporter: fields and methods.
-type row struct {
+type row struct { //nolint:recvcheck // templates find the methods of both kinds
 	base
 	ID      string
 	Image   string

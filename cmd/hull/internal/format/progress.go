@@ -35,7 +35,7 @@ func (p *Progress) show(id, text string, final bool) {
 	defer p.mu.Unlock()
 	if !p.s.ErrIsTerminal() {
 		if final {
-			fmt.Fprintln(p.s.Err, text)
+			_, _ = fmt.Fprintln(p.s.Err, text) // the work goes on when nobody can watch it
 		}
 		return
 	}
@@ -62,5 +62,5 @@ func (p *Progress) draw() {
 		out += "\r\x1b[K" + line + "\n"
 	}
 	p.drawn = len(p.ids)
-	fmt.Fprint(p.s.Err, out)
+	_, _ = fmt.Fprint(p.s.Err, out)
 }

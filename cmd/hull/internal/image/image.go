@@ -51,7 +51,7 @@ func (d Deps) progress(quiet bool) func(string) {
 	if quiet {
 		return nil
 	}
-	return func(text string) { fmt.Fprintln(d.Streams.Err, text) }
+	return func(text string) { _, _ = fmt.Fprintln(d.Streams.Err, text) }
 }
 
 // stdin is the standard input for another program, or nil when it is not a file.
@@ -137,10 +137,14 @@ func (d Deps) rm(ctx context.Context, e Engine, refs []string, o define.ImageRem
 	reports, failed := e.Remove(ctx, refs, o)
 	for _, r := range reports {
 		for _, name := range r.Untagged {
-			fmt.Fprintln(d.Streams.Out, "Untagged:", name)
+			if _, err := fmt.Fprintln(d.Streams.Out, "Untagged:", name); err != nil {
+				failed = append(failed, err)
+			}
 		}
 		if r.Deleted != "" {
-			fmt.Fprintln(d.Streams.Out, "Deleted:", r.Deleted)
+			if _, err := fmt.Fprintln(d.Streams.Out, "Deleted:", r.Deleted); err != nil {
+				failed = append(failed, err)
+			}
 		}
 	}
 	if len(failed) == 0 {

@@ -73,10 +73,10 @@ func (f *fake) Remove(_ context.Context, _ []string, o define.ImageRemoveOptions
 func (f *fake) Exists(_ context.Context, ref string) (bool, error) { return ref == "a", nil }
 
 // run runs a command and returns its output, error output and error.
-func run(t *testing.T, f *fake, make func(Deps) *cobra.Command, args ...string) (string, string, error) {
+func run(t *testing.T, f *fake, maker func(Deps) *cobra.Command, args ...string) (string, string, error) {
 	t.Helper()
 	s, b := streams.Test()
-	cmd := make(Deps{Streams: s, Engine: func(context.Context) (Engine, error) { return f, nil }})
+	cmd := maker(Deps{Streams: s, Engine: func(context.Context) (Engine, error) { return f, nil }})
 	cmd.SetArgs(args)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err := cmd.ExecuteContext(t.Context())

@@ -89,7 +89,9 @@ func (d Deps) history(steps []define.ImageHistoryLayer, o historyOptions) error 
 		return d.historyJSON(steps)
 	case o.quiet:
 		for _, r := range rows {
-			fmt.Fprintln(d.Streams.Out, r.ID())
+			if _, err := fmt.Fprintln(d.Streams.Out, r.ID()); err != nil {
+				return err
+			}
 		}
 		return nil
 	}

@@ -83,7 +83,9 @@ func (d Deps) list(ctx context.Context, e Engine, o listOptions) error {
 		for _, r := range rows {
 			if !seen[r.ImageSummary.ID] {
 				seen[r.ImageSummary.ID] = true
-				fmt.Fprintln(d.Streams.Out, r.ID())
+				if _, err := fmt.Fprintln(d.Streams.Out, r.ID()); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

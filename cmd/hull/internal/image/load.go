@@ -29,7 +29,7 @@ func NewLoad(d Deps) *cobra.Command {
 			return d.do(cmd.Context(), func(e Engine) error {
 				names, err := e.Load(cmd.Context(), o)
 				if err == nil {
-					fmt.Fprintln(d.Streams.Out, "Loaded image: "+strings.Join(names, "\nLoaded image: "))
+					_, err = fmt.Fprintln(d.Streams.Out, "Loaded image: "+strings.Join(names, "\nLoaded image: "))
 				}
 				return err
 			})
@@ -64,7 +64,7 @@ func NewImport(d Deps) *cobra.Command {
 			return d.do(cmd.Context(), func(e Engine) error {
 				id, err := e.Import(cmd.Context(), o)
 				if err == nil {
-					fmt.Fprintln(d.Streams.Out, "sha256:"+id)
+					_, err = fmt.Fprintln(d.Streams.Out, "sha256:"+id)
 				}
 				return err
 			})

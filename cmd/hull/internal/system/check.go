@@ -57,12 +57,16 @@ func runCheck(ctx context.Context, d Deps, o define.CheckOptions, repair bool) e
 		left, failed = e.System.Repair(ctx, found, o)
 		for _, f := range found {
 			if !slices.Contains(left, f) {
-				fmt.Fprintln(d.Streams.Out, "repaired: "+f.Text)
+				if _, err := fmt.Fprintln(d.Streams.Out, "repaired: "+f.Text); err != nil {
+					failed = errors.Join(failed, err)
+				}
 			}
 		}
 	}
 	for _, f := range left {
-		fmt.Fprintln(d.Streams.Out, f.Text)
+		if _, err := fmt.Fprintln(d.Streams.Out, f.Text); err != nil {
+			failed = errors.Join(failed, err)
+		}
 	}
 	if failed == nil && len(left) > 0 {
 		failed = errs.WithExit(nil, exitFound)

@@ -31,21 +31,26 @@ func runReset(ctx context.Context, d Deps, force bool) error {
 	if err != nil {
 		return err
 	}
-	if !force && !confirm(d, e) {
-		return nil
+	if !force {
+		if yes, err := confirm(d, e); !yes || err != nil {
+			return err
+		}
 	}
 	return e.System.Reset(ctx)
 }
 
 // confirm asks; no answer is no.
-func confirm(d Deps, e *libpod.Engine) bool {
-	fmt.Fprintf(d.Streams.Out, `WARNING! This will remove:
+func confirm(d Deps, e *libpod.Engine) (bool, error) {
+	_, err := fmt.Fprintf(d.Streams.Out, `WARNING! This will remove:
         - all containers
         - all images
         - all volumes
         - the state directory: %q
         - the runtime directory: %q
 Are you sure you want to continue? [y/N] `, e.Dirs.Static, e.Dirs.Volatile)
+	if err != nil {
+		return false, err // nobody could read what is asked
+	}
 	answer, _ := bufio.NewReader(d.Streams.In).ReadString('\n')
-	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y")
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y"), nil
 }
