@@ -91,7 +91,7 @@ func (s *Service) startExec(ctx context.Context, c *define.Container, e *define.
 		return nil, err
 	}
 	r := protocol.Request{
-		Kind: protocol.KindExec, ID: c.Config.ID, Name: c.Config.Name, Dir: dir, Runtime: runtime.Path, RuntimeArgs: runtime.Args,
+		Kind: protocol.KindExec, ID: c.Config.ID, Name: c.Config.Name, Dir: dir, Runtime: runtime.Path, RuntimeArgs: runtime.Args(),
 		ProcessFile: file, Env: os.Environ(), Terminal: e.Options.TTY, Stdin: e.Options.Interactive, LogDriver: protocol.LogNone,
 		Cleanup: append(slices.Clone(s.Self), "container", "cleanup", "--exec", e.ID, c.Config.ID),
 	}

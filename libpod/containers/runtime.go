@@ -14,8 +14,8 @@ func (s *Service) runtime(c *define.ContainerConfig) (ociruntime.Runtime, error)
 	if err != nil {
 		return ociruntime.Runtime{}, err
 	}
-	r := ociruntime.Runtime{Path: path}
-	r.Args = append([]string{"--root", s.runtimeRoot(r)}, s.RuntimeFlags...)
+	r := ociruntime.Runtime{Path: path, Flags: s.RuntimeFlags}
+	r.Root = s.runtimeRoot(r)
 	return r, nil
 }
 

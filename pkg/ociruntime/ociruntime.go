@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +24,17 @@ const deadline = 60 * time.Second
 
 // Runtime is a runtime's program with the global flags that every call of it gets.
 type Runtime struct {
-	Path string
-	Args []string
+	Path  string
+	Root  string   // its folder for state, --root; "" is its own choice
+	Flags []string // more global flags, as the runtime reads them
+}
+
+// Args are the global flags of each call.
+func (r Runtime) Args() []string {
+	if r.Root == "" {
+		return r.Flags
+	}
+	return append([]string{"--root", r.Root}, r.Flags...)
 }
 
 // Name is the program's name: crun, runc.
@@ -48,6 +58,9 @@ func (r Runtime) Kill(ctx context.Context, id string, sig unix.Signal, all bool)
 // Delete removes what the runtime keeps of a container, killing it if need be. One that is gone is fine, and so is a
 // runtime that cannot be executed: it keeps nothing.
 func (r Runtime) Delete(ctx context.Context, id string) error {
+	if r.forget(id) {
+		return nil
+	}
 	err := r.run(ctx, "delete", "--force", id)
 	if errs.Hint(err) == hintGone || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOEXEC) || errors.Is(err, unix.EACCES) {
 		return nil
@@ -68,7 +81,7 @@ const hintGone = "the container ended meanwhile"
 func (r Runtime) run(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.Path, append(append([]string(nil), r.Args...), args...)...)
+	cmd := exec.CommandContext(ctx, r.Path, append(slices.Clip(r.Args()), args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	err := cmd.Run()

@@ -21,7 +21,7 @@ func saying(t *testing.T, words string, code int) (r Runtime, arguments func() s
 	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Runtime{Path: "/bin/sh", Args: []string{script, "--root", "/r"}}, func() string {
+	return Runtime{Path: "/bin/sh", Flags: []string{script, "--root", "/r"}}, func() string {
 		data, err := os.ReadFile(out)
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,86 @@
+package ociruntime
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroupRoot is where cgroups are mounted (cgroups(7)).
+const cgroupRoot = "/sys/fs/cgroup"
+
+// crunStatus is what hull reads of crun's file ROOT/ID/status (libcrun/status.c, the same since crun 0.10).
+type crunStatus struct {
+	PID           int     `json:"pid"`
+	CgroupPath    *string `json:"cgroup-path"` // "" without a cgroup of its own
+	SystemdCgroup *bool   `json:"systemd-cgroup"`
+}
+
+// forget does the work of "crun delete" for a container whose process has ended and that leaves nothing but an empty
+// cgroup and crun's folder, and reports whether it did: a process of crun for it costs 4 ms. Whatever is not as known, or needs more
+// (hooks, a scope of systemd's, a process that lives), is left to crun as it was. The status goes last: as long as it is
+// there, a delete that was killed can be done again.
+func (r Runtime) forget(id string) bool {
+	if r.Name() != "crun" || r.Root == "" || len(r.Flags) > 0 || id == "" || id != filepath.Base(id) {
+		return false
+	}
+	dir := filepath.Join(r.Root, id)
+	data, err := os.ReadFile(filepath.Join(dir, "status"))
+	if err != nil {
+		return false
+	}
+	var s crunStatus
+	if json.Unmarshal(data, &s) != nil || s.CgroupPath == nil || s.SystemdCgroup == nil || *s.SystemdCgroup || s.PID <= 0 {
+		return false
+	}
+	if !errors.Is(unix.Kill(s.PID, 0), unix.ESRCH) {
+		return false
+	}
+	spec, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil || bytes.Contains(spec, []byte(`"hooks"`)) || !removeCgroup(*s.CgroupPath) {
+		return false
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if e.Name() != "status" && unix.Unlink(filepath.Join(dir, e.Name())) != nil {
+			return false
+		}
+	}
+	return unix.Unlink(filepath.Join(dir, "status")) == nil && unix.Rmdir(dir) == nil
+}
+
+// removeCgroup removes a cgroup that has no process any more, and what is below it. Only the unified hierarchy is known.
+func removeCgroup(path string) bool {
+	if path == "" {
+		return true
+	}
+	if _, err := os.Stat(cgroupRoot + "/cgroup.controllers"); err != nil || path != filepath.Clean(path) || !strings.HasPrefix(path, "/") || path == "/" {
+		return false
+	}
+	return removeTree(filepath.Join(cgroupRoot, path))
+}
+
+func removeTree(dir string) bool {
+	err := unix.Rmdir(dir)
+	if err == nil || errors.Is(err, unix.ENOENT) {
+		return true
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if e.IsDir() && !removeTree(filepath.Join(dir, e.Name())) {
+			return false
+		}
+	}
+	return unix.Rmdir(dir) == nil
+}
