@@ -42,6 +42,7 @@
 //	monitor.lock   empty; flock held by the monitor all its life; stays
 //	attach.sock    stream socket, 0600; goes when the process has ended for good
 //	console.sock   only while the runtime starts a process with a terminal
+//	config.json    the runtime's bundle, when Dir is one; a FIFO while the owner still makes it (see OwnerGone in conmon/internal/watch)
 //	pid            written by the runtime (--pid-file); runtime.log: its errors (--log); both replaced at each start
 package protocol
 
@@ -55,6 +56,7 @@ const (
 	AttachFile  = "attach.sock"
 	ConsoleFile = "console.sock"
 	PIDFileName = "pid"
+	SpecFile    = "config.json"
 	RuntimeLog  = "runtime.log"
 )
 

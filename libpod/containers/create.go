@@ -24,7 +24,7 @@ func isNotFound(err error) bool { return errdefs.IsNotFound(err) }
 
 // Create makes a container and returns it. Everything that can be wrong in o is told before the disk is touched.
 func (s *Service) Create(ctx context.Context, o define.CreateOptions) (*define.ContainerConfig, error) {
-	c, err := s.create(ctx, o)
+	c, err := s.create(ctx, o, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +32,10 @@ func (s *Service) Create(ctx context.Context, o define.CreateOptions) (*define.C
 	return &c.Config, nil
 }
 
-// create is Create; the new container comes with its lock, so that run can start it before anyone else sees it.
-func (s *Service) create(ctx context.Context, o define.CreateOptions) (*locked, error) {
+// create is Create; the new container comes with its lock, so that run can start it before anyone else sees it. With start
+// its monitor comes up meanwhile, and the container has a launch, which must be closed.
+func (s *Service) create(ctx context.Context, o define.CreateOptions, start *StartOptions) (*locked, error) {
+	s.Layers.Prepare()
 	if err := s.mendUnfinished(ctx); err != nil {
 		return nil, err
 	}
@@ -51,7 +53,7 @@ func (s *Service) create(ctx context.Context, o define.CreateOptions) (*locked, 
 	if err != nil {
 		return nil, err
 	}
-	return s.carryOut(ctx, plan)
+	return s.carryOut(ctx, plan, start)
 }
 
 // removeNamed makes room for a container with --replace.
@@ -75,24 +77,44 @@ type plan struct {
 	auto      *layers.AutoIDs
 }
 
-// carryOut makes the row, the layer, the folder, in this order: what a dead process left is found by the row.
-func (s *Service) carryOut(ctx context.Context, p *plan) (c *locked, err error) {
+// carryOut makes the row, the folder, the layer, in this order: what a dead process left is found by the row.
+func (s *Service) carryOut(ctx context.Context, p *plan, start *StartOptions) (c *locked, err error) {
+	var l *launch
+	if start != nil {
+		s.State.Prepare(ctx)
+		l = s.spawn(*start, p.config.Options.PreserveFDs, p.config.Options.LogDriver)
+	}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
 	id := p.config.ID
-	l, err := s.locks().TryLock(id)
+	lock, err := s.locks().TryLock(id)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			l.Remove()
+			lock.Remove()
 		}
 	}()
 	if err := s.reserve(ctx, p); err != nil {
 		return nil, err
 	}
-	c = &locked{Container: &state.Container{Config: *p.config, Life: state.Life{Intent: state.IntentCreate}}, lock: l}
+	c = &locked{Container: &state.Container{Config: *p.config, Life: state.Life{Intent: state.IntentCreate}}, lock: lock, launch: l}
 	failpoint.Hit("create/reserved")
-	if err := s.build(ctx, c, p); err != nil {
+	err = os.MkdirAll(s.staticDir(id), 0o700)
+	failpoint.Hit("create/folder")
+	if err == nil && start != nil {
+		err = l.begin(s, c, *start)
+		failpoint.Hit("create/begun")
+	}
+	if err == nil {
+		err = s.build(ctx, c, p)
+	}
+	if err != nil {
+		l.close()
 		undo, cancel := cleanup.Context(ctx)
 		defer cancel()
 		return nil, errors.Join(err, s.dismantle(undo, c))
@@ -194,15 +216,12 @@ func (s *Service) build(ctx context.Context, c *locked, p *plan) error {
 		}
 	}
 	failpoint.Hit("create/layer")
-	if err := os.MkdirAll(s.staticDir(c.id()), 0o700); err != nil {
-		return err
-	}
 	for _, v := range c.Config.Volumes {
 		if err := os.MkdirAll(s.mountpoint(v.Name), 0o755); err != nil {
 			return fmt.Errorf("make volume %q: %w", v.Name, err)
 		}
 	}
-	failpoint.Hit("create/folder")
+	failpoint.Hit("create/volumes")
 	if err := s.State.UpdateContainer(ctx, &c.Config, state.IntentNone); err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ import (
 func (s *Service) mend(ctx context.Context, c *locked) error {
 	switch c.Intent {
 	case state.IntentCreate, state.IntentRemove, state.IntentRemoveVolumes:
+		if err := s.endUndelivered(ctx, c); err != nil {
+			return err
+		}
 		if err := s.remove(ctx, c, c.Intent == state.IntentRemoveVolumes); err != nil {
 			return explain("finish the removal of", &c.Config, err)
 		}
@@ -51,6 +54,17 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 		return errGone
 	}
 	return nil
+}
+
+// endUndelivered waits for the monitor of a run that died before the container was made: it gives up by itself, as does
+// its runtime, for want of a spec.
+func (s *Service) endUndelivered(ctx context.Context, c *locked) error {
+	if c.run != nil {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return errors.Join(s.takeStartBack(c.id()), s.waitEnd(wait, c.id()))
 }
 
 // ended reports whether a run is over, and how it ended; nil where there was never a process.

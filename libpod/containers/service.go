@@ -68,7 +68,8 @@ type locked struct {
 	run  *state.Run // nil: it does not run
 	lock *lockfile.Lock
 
-	layerless bool // this process has deleted the layer
+	layerless bool    // this process has deleted the layer
+	launch    *launch // of run, from create on; nil: start makes its own
 }
 
 func (c *locked) id() string { return c.Config.ID }

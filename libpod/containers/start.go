@@ -20,7 +20,6 @@ import (
 	"hull.dev/hull/libpod/internal/monitor"
 	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/libpod/internal/state"
-	"hull.dev/hull/pkg/atomicfile"
 	"hull.dev/hull/pkg/cleanup"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
@@ -55,12 +54,13 @@ func (s *Service) Start(ctx context.Context, ref string, o StartOptions) (r *Run
 // Run creates a container and starts it under one lock. When the start fails the container stays, as podman has it, but
 // for one that removes itself.
 func (s *Service) Run(ctx context.Context, o define.CreateOptions, start StartOptions) (*Running, error) {
-	c, err := s.create(ctx, o)
+	c, err := s.create(ctx, o, &start)
 	if err != nil {
 		return nil, err
 	}
 	defer c.lock.Unlock()
 	r, err := s.start(ctx, c, start)
+	c.launch.close()
 	if err == nil {
 		return r, nil
 	}
@@ -161,14 +161,17 @@ func (s *Service) startDependencies(ctx context.Context, c *locked) error {
 	return nil
 }
 
-// launch mounts, writes the bundle and starts the monitor.
-func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monitor.Session, error) {
-	files := o.Attach.files(c.Config.Options.PreserveFDs, c.Config.Options.LogDriver)
-	idle := s.Monitor.Spawn(files) // it gets ready while we do
-	defer idle.Close()
-	dir := s.dir(c.id())
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+// launch mounts, makes the spec and has the monitor start the process.
+func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (session *monitor.Session, err error) {
+	l := c.launch
+	if l == nil {
+		l = s.spawn(o, c.Config.Options.PreserveFDs, c.Config.Options.LogDriver)
+	}
+	defer l.close() // before anything is undone
+	if c.launch == nil {
+		if err := l.begin(s, c, o); err != nil {
+			return nil, err
+		}
 	}
 	root, err := s.mountRoot(ctx, c)
 	if err != nil {
@@ -179,7 +182,7 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monit
 		return nil, err
 	}
 	failpoint.Hit("start/network")
-	made, err := s.writeBundle(ctx, c, root)
+	spec, made, err := s.makeSpec(ctx, c, root)
 	if err != nil {
 		return nil, err
 	}
@@ -187,13 +190,9 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (*monit
 		return nil, err
 	}
 	failpoint.Hit("start/bundle")
-	request, err := s.request(c, o)
-	if err != nil {
-		return nil, err
-	}
-	session, err := idle.Start(ctx, request)
+	session, err = l.deliver(ctx, spec)
 	if err == nil {
-		made.keep(request.Runtime)
+		made.keep(l.request.Runtime)
 	}
 	return session, err
 }
@@ -216,12 +215,12 @@ func (s *Service) mountRoot(ctx context.Context, c *locked) (string, error) {
 	return path, s.fillVolumes(c, path)
 }
 
-// writeBundle writes the files that are mounted inside and the spec.
-func (s *Service) writeBundle(ctx context.Context, c *locked, root string) (*filter, error) {
+// makeSpec writes the files that are mounted inside and makes the spec.
+func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte, *filter, error) {
 	dir := s.dir(c.id())
 	joined, err := s.joined(ctx, &c.Config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c.run.NetNS != "" && c.Config.IDMap != nil {
 		joined["user"] = s.usernsPath(c.id())
@@ -229,12 +228,12 @@ func (s *Service) writeBundle(ctx context.Context, c *locked, root string) (*fil
 	shm := s.shmOf(&c.Config)
 	if shm == dir+"/shm" {
 		if err := mountShm(shm, c.Config.Options.ShmSize); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	files, err := s.writeFiles(c, root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	in := ocispec.Input{
 		Config: &c.Config, Rootfs: root, Dir: dir, Volumes: map[string]string{}, Joined: joined, NetNS: c.run.NetNS,
@@ -251,26 +250,26 @@ func (s *Service) writeBundle(ctx context.Context, c *locked, root string) (*fil
 	}
 	if c.Config.Options.Init {
 		if in.InitPath, err = s.initPath(&c.Config.Options); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	spec, err := ocispec.Make(in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	runtime, err := s.runtime(&c.Config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	made, err := s.reuseFilter(runtime, c.id(), spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	data, err := json.Marshal(spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return made, atomicfile.WriteVolatile(filepath.Join(dir, "config.json"), data)
+	return data, made, nil
 }
 
 // mountShm mounts the memory file system that containers which share the ipc namespace see as /dev/shm.

@@ -21,6 +21,7 @@ package layers
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 
@@ -84,6 +85,13 @@ func Open(o Options) (*Store, error) {
 		}
 		return s, nil
 	})}, nil
+}
+
+// Prepare opens a store that is there while the caller does something else; an error comes back at the first use.
+func (s *Store) Prepare() {
+	if _, err := os.Stat(s.options.GraphRoot); err == nil {
+		go func() { _, _ = s.open() }()
+	}
 }
 
 // Reexec does the work of a re-executed child of the storage library and reports whether this process was one: main

@@ -90,6 +90,8 @@ func (m *monitor) OwnerGone() {
 		if m.req == nil {
 			m.phase = done // it never asked for anything
 		}
+	case starting:
+		m.giveUpUnlessDelivered()
 	case exited:
 		m.cleanUnlessSomeoneDoes()
 	default:

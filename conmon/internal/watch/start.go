@@ -41,8 +41,21 @@ func (m *monitor) start() error {
 	set.Started()
 	if err != nil {
 		m.reaper.Release()
+		return err
 	}
-	return err
+	if !m.hub.OwnerConnected() {
+		m.giveUpUnlessDelivered()
+	}
+	return nil
+}
+
+// giveUpUnlessDelivered ends a runtime that waits for its spec from an owner who has gone: config.json is still a FIFO.
+func (m *monitor) giveUpUnlessDelivered() {
+	var st unix.Stat_t
+	if unix.Lstat(m.req.Bundle+"/"+protocol.SpecFile, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO {
+		m.cancelled = true
+		m.reaper.Kill(m.runtime, unix.SIGKILL)
+	}
 }
 
 // runtimeArgs is the runtime's own part of each command line.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/conmon/protocol"
+	"hull.dev/hull/pkg/cleanup"
 )
 
 // Starter starts monitors. Use one for the life of a process: it takes the exits of the monitors it has started.
@@ -43,6 +44,9 @@ type Idle struct {
 	socket  *os.File      // nil once a session has it
 	pid     int
 	err     error
+
+	session *Session // from Begin until Await has its answer
+	runtime string
 }
 
 // Spawn execs a monitor beside what the caller does next. The result must be closed.
@@ -67,42 +71,56 @@ func (s *Starter) Spawn(files Files) *Idle {
 	return i
 }
 
-// Close ends a monitor that was not started.
+// Close ends a monitor that has not started its process, and returns when it has gone.
 func (i *Idle) Close() {
 	<-i.spawned
 	if i.socket != nil {
 		_ = i.socket.Close()
 	}
+	if i.session == nil {
+		return
+	}
+	i.starter.cancel(i.pid)
+	ctx, cancel := cleanup.Context(context.Background()) //nolint:forbidigo // who closes may have no context left
+	defer cancel()
+	_ = i.session.Settled(ctx)
+	_ = i.session.Close()
+	i.session = nil
 }
 
-// Start hands the request over and waits until the process has started. A nil Request.Env is that of this process. An error
-// of the runtime keeps its words and has the exit code of podman-run(1): 127 for a command that is not there, 126 for one
-// that cannot be run. When ctx ends first, the monitor is told to give the start up and is waited for.
-//
-// The session must be closed. The monitor lives on.
-func (i *Idle) Start(ctx context.Context, req protocol.Request) (*Session, error) {
+// Begin hands the request over: the monitor executes the runtime. A nil Request.Env is that of this process.
+func (i *Idle) Begin(req protocol.Request) error {
 	if req.Env == nil {
 		req.Env = os.Environ()
 	}
 	req.PreserveFDs = int64(len(i.files.Extra))
 	payload, err := req.Encode()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	<-i.spawned
 	if i.err != nil {
-		return nil, fmt.Errorf("start monitor of %q: %w", req.Name, i.err)
+		return fmt.Errorf("start monitor of %q: %w", req.Name, i.err)
 	}
 	socket := i.socket
 	i.socket = nil
 	session, err := newSession(socket, req.Dir, wants(req))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err = session.send(protocol.FrameRequest, payload); err == nil {
-		err = session.awaitStart(ctx, filepath.Base(req.Runtime), func() { i.starter.cancel(i.pid) })
-	}
-	if err != nil {
+	i.session, i.runtime = session, filepath.Base(req.Runtime)
+	return session.send(protocol.FrameRequest, payload)
+}
+
+// Await waits until the process of the request has started. An error of the runtime keeps its words and has the exit code
+// of podman-run(1): 127 for a command that is not there, 126 for one that cannot be run. When ctx ends first, the monitor
+// is told to give the start up and is waited for.
+//
+// The session must be closed. The monitor lives on.
+func (i *Idle) Await(ctx context.Context) (*Session, error) {
+	session := i.session
+	i.session = nil
+	if err := session.awaitStart(ctx, i.runtime, func() { i.starter.cancel(i.pid) }); err != nil {
 		_ = session.Close()
 		return nil, err
 	}
@@ -110,11 +128,14 @@ func (i *Idle) Start(ctx context.Context, req protocol.Request) (*Session, error
 	return session, nil
 }
 
-// Start is Spawn and Idle.Start at once.
+// Start is Spawn, Begin and Await at once.
 func (s *Starter) Start(ctx context.Context, req protocol.Request, files Files) (*Session, error) {
 	i := s.Spawn(files)
 	defer i.Close()
-	return i.Start(ctx, req)
+	if err := i.Begin(req); err != nil {
+		return nil, err
+	}
+	return i.Await(ctx)
 }
 
 func wants(r protocol.Request) protocol.Hello {

@@ -33,7 +33,7 @@ func rich(id, name string) *define.ContainerConfig {
 // first makes a state as the first schema had it, with rows as that hull wrote them, and returns what is in them.
 func first(t *testing.T, dir string) []*define.ContainerConfig {
 	t.Helper()
-	old := &file{path: filepath.Join(dir, "state.db"), migrations: durableMigrations[:1], sync: "OFF"}
+	old := &file{path: filepath.Join(dir, "state.db"), migrations: durableMigrations[:1], synced: "OFF"}
 	db, err := old.open(t.Context())
 	if err != nil {
 		t.Fatal(err)

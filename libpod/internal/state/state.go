@@ -38,6 +38,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
 )
@@ -51,22 +52,31 @@ type Store struct {
 type file struct {
 	path       string
 	migrations []string
-	sync       string // how a commit reaches the disk by default (sqlite.org/pragma.html#pragma_synchronous)
-	db         *sql.DB
+	synced     string // how a commit reaches the disk by default (sqlite.org/pragma.html#pragma_synchronous)
+
+	mu sync.Mutex
+	db *sql.DB // nil until it is opened
 }
 
 // New returns the store of durableDir and volatileDir; nothing is opened or made yet.
 func New(durableDir, volatileDir string) *Store {
 	return &Store{
-		durable:  &file{path: filepath.Join(durableDir, "state.db"), migrations: durableMigrations, sync: "NORMAL"},
-		volatile: &file{path: filepath.Join(volatileDir, "state.db"), migrations: volatileMigrations, sync: "OFF"},
+		durable:  &file{path: filepath.Join(durableDir, "state.db"), migrations: durableMigrations, synced: "NORMAL"},
+		volatile: &file{path: filepath.Join(volatileDir, "state.db"), migrations: volatileMigrations, synced: "OFF"},
 	}
 }
 
 // Close closes what was opened.
 func (s *Store) Close() error { return errors.Join(s.durable.close(), s.volatile.close()) }
 
+// Prepare opens what holds runs while the caller does something else; an error comes back at the first use.
+func (s *Store) Prepare(ctx context.Context) {
+	go func() { _, _ = s.volatile.open(ctx) }()
+}
+
 func (f *file) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.db == nil {
 		return nil
 	}
@@ -75,22 +85,21 @@ func (f *file) close() error {
 
 // exists reports whether the file is there, for readers that must not make one.
 func (f *file) exists() bool {
-	if f.db != nil {
-		return true
-	}
 	_, err := os.Stat(f.path)
 	return err == nil
 }
 
 // open opens the file and brings its schema up to date. A file of a newer hull is refused before anything is written.
 func (f *file) open(ctx context.Context) (*sql.DB, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.db != nil {
 		return f.db, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state's folder: %w", err)
 	}
-	db, err := sql.Open("sqlite3", "file:"+escape(f.path)+"?_busy_timeout=30000&_txlock=immediate&_foreign_keys=1&_sync="+f.sync)
+	db, err := sql.Open("sqlite3", "file:"+escape(f.path)+"?_busy_timeout=30000&_txlock=immediate&_foreign_keys=1&_sync="+f.synced)
 	if err != nil {
 		return nil, fmt.Errorf("open state %q: %w", f.path, err)
 	}

@@ -208,14 +208,14 @@ func TestOlderSchemasOpen(t *testing.T) {
 		for n := range len(c.migrations) + 1 {
 			t.Run(fmt.Sprintf("%s/%d", c.name, n), func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "state.db")
-				old := &file{path: path, migrations: c.migrations[:n], sync: "OFF"}
+				old := &file{path: path, migrations: c.migrations[:n], synced: "OFF"}
 				if _, err := old.open(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				if err := old.close(); err != nil {
 					t.Fatal(err)
 				}
-				now := &file{path: path, migrations: c.migrations, sync: "OFF"}
+				now := &file{path: path, migrations: c.migrations, synced: "OFF"}
 				db, err := now.open(t.Context())
 				if err != nil {
 					t.Fatal(err)
