@@ -135,7 +135,7 @@ func (s *Service) reserve(ctx context.Context, p *plan) error {
 			}
 		}
 		err := s.State.AddContainer(ctx, state.Reservation{
-			Config: p.config, DependsOn: p.dependsOn, Volumes: s.volumesOf(p.config), Volatile: p.config.Options.Remove,
+			Config: p.config, DependsOn: p.dependsOn, Volumes: s.volumesOf(p.config),
 		})
 		switch {
 		case err == nil:
@@ -295,7 +295,7 @@ func (s *Service) dismantle(ctx context.Context, c *locked) error {
 		}
 	}
 	failpoint.Hit("rm/volumes")
-	if err := s.State.RemoveContainer(ctx, c.id(), gone, c.Config.Options.Remove); err != nil {
+	if err := s.State.RemoveContainer(ctx, c.id(), gone); err != nil {
 		return err
 	}
 	failpoint.Hit("rm/row")

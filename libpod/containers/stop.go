@@ -290,7 +290,7 @@ func (s *Service) intendRemoval(ctx context.Context, c *locked, volumes bool) er
 	if volumes {
 		c.Intent = state.IntentRemoveVolumes
 	}
-	return s.State.SetIntent(ctx, c.id(), c.Intent)
+	return s.State.SetIntent(ctx, &c.Config, c.Intent)
 }
 
 func (s *Service) killAndRelease(ctx context.Context, c *locked) error {

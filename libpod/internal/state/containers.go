@@ -90,7 +90,6 @@ type Reservation struct {
 	Config    *define.ContainerConfig
 	DependsOn []string        // container ids
 	Volumes   []define.Volume // made where there is none of the name; their folders come after
-	Volatile  bool            // not synced: the container goes with its end
 }
 
 // AddContainer inserts a row with the intent to create. A taken name is an error of class AlreadyExists.
@@ -99,10 +98,7 @@ func (s *Store) AddContainer(ctx context.Context, r Reservation) error {
 	if err != nil {
 		return err
 	}
-	if err := s.synced(ctx, !r.Volatile); err != nil {
-		return err
-	}
-	return s.durable.tx(ctx, func(tx *sql.Tx) error {
+	return s.durableTx(!r.Config.Options.Remove)(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO containers (id, name, created, image_id, brief, intent) VALUES (?, ?, ?, ?, ?, ?)",
 			r.Config.ID, r.Config.Name, r.Config.Created.UnixNano(), r.Config.ImageID, brief, IntentCreate)
 		if unique(err) {
@@ -128,18 +124,12 @@ func (s *Store) AddContainer(ctx context.Context, r Reservation) error {
 	})
 }
 
-// synced says whether the next changes reach the disk before the call returns.
-func (s *Store) synced(ctx context.Context, full bool) error {
-	db, err := s.durable.open(ctx)
-	if err != nil {
-		return err
+// durableTx is a transaction of the durable file, synced or not.
+func (s *Store) durableTx(synced bool) func(context.Context, func(*sql.Tx) error) error {
+	if synced {
+		return s.durable.sync
 	}
-	level := "NORMAL"
-	if full {
-		level = "FULL"
-	}
-	_, err = db.ExecContext(ctx, "PRAGMA synchronous = "+level)
-	return err
+	return s.durable.tx
 }
 
 func unique(err error) bool {
@@ -153,7 +143,7 @@ func (s *Store) UpdateContainer(ctx context.Context, c *define.ContainerConfig, 
 	if err != nil {
 		return err
 	}
-	return s.durable.tx(ctx, func(tx *sql.Tx) error {
+	return s.durableTx(!c.Options.Remove)(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE configs SET config = ? WHERE id = ?", config, c.ID); err != nil {
 			return fmt.Errorf("update the config of container %s: %w", c.ID, err)
 		}
@@ -174,9 +164,12 @@ func encode(c *define.ContainerConfig) (brief, config string, err error) {
 	return string(short), string(whole), err
 }
 
-// SetIntent writes what is about to be done to a container, or IntentNone when it is done.
-func (s *Store) SetIntent(ctx context.Context, id, intent string) error {
-	return s.exec(ctx, s.durable, "UPDATE containers SET intent = ? WHERE id = ?", intent, id)
+// SetIntent writes what is about to be done to a container.
+func (s *Store) SetIntent(ctx context.Context, c *define.ContainerConfig, intent string) error {
+	return s.durableTx(!c.Options.Remove)(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE containers SET intent = ? WHERE id = ?", intent, c.ID)
+		return err
+	})
 }
 
 // SetStarted writes the time of a start and forgets the last exit.
@@ -195,21 +188,19 @@ func (s *Store) SetExit(ctx context.Context, id string, exit define.Exit) error 
 
 // Rename gives a container another name, all or nothing.
 func (s *Store) Rename(ctx context.Context, id, name string) error {
-	if err := s.synced(ctx, true); err != nil {
+	err := s.durable.sync(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE containers SET name = ? WHERE id = ?", name, id)
 		return err
-	}
-	err := s.exec(ctx, s.durable, "UPDATE containers SET name = ? WHERE id = ?", name, id)
+	})
 	if unique(err) {
 		return errs.Exists("the name %q is taken", name)
 	}
 	return err
 }
 
-// RemoveContainer deletes the row with what hangs on it, and these volumes, which nobody else uses.
-func (s *Store) RemoveContainer(ctx context.Context, id string, volumes []string, volatile bool) error {
-	if err := s.synced(ctx, !volatile); err != nil {
-		return err
-	}
+// RemoveContainer deletes the row with what hangs on it, and these volumes, which nobody else uses. A row that a loss of
+// power brings back has the intent to be removed.
+func (s *Store) RemoveContainer(ctx context.Context, id string, volumes []string) error {
 	return s.durable.tx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM containers WHERE id = ?", id); err != nil {
 			return fmt.Errorf("remove the row of container %s: %w", id, err)

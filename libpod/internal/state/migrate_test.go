@@ -106,7 +106,7 @@ func checkMigrated(t *testing.T, dir string, want []*define.ContainerConfig) {
 	if users, err := s.UsersOf(ctx, "data"); err != nil || !reflect.DeepEqual(users, []string{want[0].ID}) {
 		t.Errorf("users: %v, %v", users, err)
 	}
-	if err := s.RemoveContainer(ctx, want[2].ID, nil, false); err != nil {
+	if err := s.RemoveContainer(ctx, want[2].ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	var left int

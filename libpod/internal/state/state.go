@@ -1,7 +1,7 @@
 // Package state is what hull knows of its objects: two SQLite files.
 //
-// The durable one, GRAPHROOT/hull/state.db, holds what exists. Changes are synced before the call returns, but for
-// containers that remove themselves. Times are nanoseconds since 1970, 0 for never.
+// The durable one, GRAPHROOT/hull/state.db, holds what exists. What would be missed after a loss of power is synced before
+// the call returns: create, rename, the intent to remove, but not for containers that remove themselves. Times are nanoseconds since 1970, 0 for never.
 //
 //	containers.id         TEXT     64 hexadecimal digits
 //	containers.name       TEXT     unique
@@ -41,6 +41,8 @@ import (
 	"sync"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
+
+	"hull.dev/hull/pkg/cleanup"
 )
 
 // Store is both files. It is opened on first use and safe for several goroutines.
@@ -131,13 +133,40 @@ func escape(path string) string {
 	return string(out)
 }
 
-// tx runs fn in one transaction.
+// tx runs fn in one transaction. A loss of power may take it back.
 func (f *file) tx(ctx context.Context, fn func(*sql.Tx) error) error {
 	db, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
-	tx, err := db.BeginTx(ctx, nil)
+	return f.within(ctx, db, fn)
+}
+
+// sync is tx, on the disk before it returns.
+func (f *file) sync(ctx context.Context, fn func(*sql.Tx) error) error {
+	db, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx) // the only one: nobody else's changes come between
+	if err != nil {
+		return fmt.Errorf("state %q: %w", f.path, err)
+	}
+	if _, err = conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err == nil {
+		err = f.within(ctx, conn, fn)
+	}
+	undo, cancel := cleanup.Context(ctx)
+	defer cancel()
+	_, undoErr := conn.ExecContext(undo, "PRAGMA synchronous = "+f.synced)
+	return errors.Join(err, undoErr, conn.Close())
+}
+
+type beginner interface {
+	BeginTx(context.Context, *sql.TxOptions) (*sql.Tx, error)
+}
+
+func (f *file) within(ctx context.Context, on beginner, fn func(*sql.Tx) error) error {
+	tx, err := on.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("state %q: %w", f.path, err)
 	}

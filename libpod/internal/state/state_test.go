@@ -109,13 +109,13 @@ func TestDependentsHoldTheirContainer(t *testing.T) {
 	if err := s.AddContainer(ctx, Reservation{Config: b, DependsOn: []string{a.ID}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveContainer(ctx, a.ID, nil, false); err == nil {
+	if err := s.RemoveContainer(ctx, a.ID, nil); err == nil {
 		t.Fatal("a container that another depends on was removed")
 	}
-	if err := s.RemoveContainer(ctx, b.ID, nil, false); err != nil {
+	if err := s.RemoveContainer(ctx, b.ID, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveContainer(ctx, a.ID, nil, false); err != nil {
+	if err := s.RemoveContainer(ctx, a.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -128,7 +128,7 @@ func TestVolumesGoWithTheirContainer(t *testing.T) {
 	if err := s.AddContainer(ctx, Reservation{Config: c, Volumes: volumes}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveContainer(ctx, c.ID, []string{"anonymous"}, true); err != nil {
+	if err := s.RemoveContainer(ctx, c.ID, []string{"anonymous"}); err != nil {
 		t.Fatal(err)
 	}
 	left, err := s.ListVolumes(ctx)
@@ -242,7 +242,7 @@ func TestOpenAtOnce(t *testing.T) {
 			defer s.Close()
 			for n := range 20 {
 				c := config(fmt.Sprintf("%02x%02x", i, n), fmt.Sprintf("c-%d-%d", i, n))
-				if err := s.AddContainer(t.Context(), Reservation{Config: c, Volatile: true}); err != nil {
+				if err := s.AddContainer(t.Context(), Reservation{Config: c}); err != nil {
 					t.Error(err)
 				}
 				if err := s.UpdateContainer(t.Context(), c, IntentNone); err != nil {
