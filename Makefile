@@ -9,6 +9,7 @@ LDFLAGS      := -s -w -X hull.dev/hull/cmd/hull/internal/app.commit=$(VERSION)
 STATIC       := $(LDFLAGS) -extldflags "-static"
 export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS)
 RUN          ?= .
+RACE         ?= -race
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v '/test/')
 GOFUMPT      := go run mvdan.cc/gofumpt@v0.12.0
 # The suites make users, mount in namespaces of their own and install packages: they are root's.
@@ -53,8 +54,8 @@ check: ## format, vet, the import law, generated docs, tidy modules
 	@go run ./cmd/hull/internal/docs/gen -check
 	go mod tidy -diff
 
-unit: ## unit tests; RUN=Name picks
-	go test -run '$(RUN)' $(UNIT)
+unit: ## unit tests with the race detector; RUN=Name picks, RACE= leaves it out
+	go test $(RACE) -run '$(RUN)' $(UNIT)
 
 script: build ## script tests of the built programs, as a user and as root; ORACLE=podman runs podman in hull's place
 	go test -count=1 -timeout 40m -run 'TestScripts' ./test/script -args $(if $(filter-out .,$(RUN)),-story='$(RUN)')

@@ -34,6 +34,7 @@ type Options struct {
 // Engine is a bag of services over one state.
 type Engine struct {
 	Containers *containers.Service
+	Others     containers.Others
 	Images     *images.Service
 	System     *system.Service
 	Events     *events.Log
@@ -62,7 +63,7 @@ func Open(o Options) (*Engine, error) {
 		dirs.Volumes = filepath.Join(dirs.Static, "volumes")
 	}
 	e := &Engine{
-		Config: o.Config, Layers: store, Dirs: dirs,
+		Config: o.Config, Layers: store, Dirs: dirs, Others: containers.Others{Layers: store},
 		state:  state.New(dirs.Static, dirs.Volatile),
 		Events: &events.Log{},
 	}

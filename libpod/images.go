@@ -2,6 +2,7 @@ package libpod
 
 import (
 	"context"
+	"errors"
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/images"
@@ -51,4 +52,10 @@ func (i imagesOf) RemoveUnused(ctx context.Context, id string) error {
 		}
 	}
 	return nil
+}
+
+// RemoveName removes a name, and the image with its last one.
+func (i imagesOf) RemoveName(ctx context.Context, name string) error {
+	_, failed := i.Remove(ctx, []string{name}, define.ImageRemoveOptions{})
+	return errors.Join(failed...)
 }

@@ -18,7 +18,7 @@ import (
 func request() *Request {
 	return &Request{
 		Kind: KindContainer, ID: "0123", Name: "web", Dir: "/run/x", Runtime: "/usr/bin/crun", Bundle: "/b", Mode: ModeRun,
-		RuntimeArgs: []string{"--root", "/r"}, Env: []string{"A=b=c", "EMPTY=", "LINES=1\n2"}, Terminal: true, Width: 80,
+		RuntimeArgs: []string{"--root", "/r"}, CreateArgs: []string{"--no-pivot"}, Env: []string{"A=b=c", "EMPTY=", "LINES=1\n2"}, Terminal: true, Width: 80,
 		LogDriver: LogK8sFile, LogPath: "/l", LogMaxSize: 1 << 40, RestartPolicy: RestartOnFailure, RestartMax: 3,
 		Cleanup: []string{"/bin/hull", ""}, OwnerCleans: true,
 	}

@@ -44,6 +44,7 @@ type Request struct {
 
 	Runtime     string   // path of crun or runc
 	RuntimeArgs []string // its global flags; --log and --log-format are added
+	CreateArgs  []string // KindContainer: flags of its "run" and "create"
 	Bundle      string   // KindContainer: folder of config.json
 	Mode        string   // KindContainer: ModeRun or ModeCreate
 	ProcessFile string   // KindExec: path of the process in JSON
@@ -88,6 +89,7 @@ func (r *Request) fields() []field {
 		{key: "dir", str: &r.Dir},
 		{key: "runtime", str: &r.Runtime},
 		{key: "runtime-arg", list: &r.RuntimeArgs},
+		{key: "create-arg", list: &r.CreateArgs},
 		{key: "bundle", str: &r.Bundle},
 		{key: "mode", str: &r.Mode},
 		{key: "process-file", str: &r.ProcessFile},

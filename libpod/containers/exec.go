@@ -30,6 +30,7 @@ const execGrace = time.Minute
 type ExecRunning struct {
 	ID          string
 	containerID string
+	unrecorded  bool // there is no row
 	service     *Service
 	session     *monitor.Session
 }
@@ -44,6 +45,9 @@ func (s *Service) Exec(ctx context.Context, ref string, o define.ExecOptions, t 
 			return errs.WithHint(errs.Conflict("can only create exec sessions on running containers: %q is %s", c.Config.Name, c.Status), "hull start %s", c.Config.Name)
 		}
 		session.ContainerID = c.Config.ID
+		if o.NoSession {
+			return nil
+		}
 		return s.State.AddExec(ctx, session)
 	})
 	if err != nil {
@@ -59,7 +63,7 @@ func (s *Service) Exec(ctx context.Context, ref string, o define.ExecOptions, t 
 		}
 		return nil, errors.Join(err, s.dropExec(undo, c.Config.ID, session.ID))
 	}
-	exec := &ExecRunning{ID: session.ID, containerID: c.Config.ID, service: s, session: running}
+	exec := &ExecRunning{ID: session.ID, unrecorded: o.NoSession, containerID: c.Config.ID, service: s, session: running}
 	s.event(&c.Config, "exec", nil)
 	return exec, nil
 }
@@ -207,6 +211,9 @@ func (r *ExecRunning) Restored() { _ = r.session.Restored() }
 func (r *ExecRunning) Done(ctx context.Context) error {
 	undo, cancel := cleanup.Context(ctx)
 	defer cancel()
+	if r.unrecorded {
+		return errors.Join(os.RemoveAll(r.service.execDir(r.containerID, r.ID)), r.session.Cleaned())
+	}
 	return errors.Join(r.service.dropExec(undo, r.containerID, r.ID), r.session.Cleaned())
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/logread"
 )
@@ -15,7 +16,10 @@ func (s *Service) Logs(ctx context.Context, ref string, o define.LogsOptions, yi
 	if err != nil {
 		return err
 	}
-	from := logread.Source{Driver: c.Config.Options.LogDriver, Path: s.logPath(&c.Config)}
+	from := logread.Source{Driver: c.Config.Options.LogDriver, Path: s.logPath(&c.Config), Container: c.Config.ID}
+	if from.Driver == protocol.LogJournald {
+		from.Path = ""
+	}
 	read := logread.Options{Since: o.Since, Until: o.Until, Tail: o.Tail, All: o.Tail < 0, Follow: o.Follow && c.Status.Alive()}
 	ctx, cancel := context.WithCancel(ctx)
 	ended, waited := make(chan struct{}), make(chan struct{})

@@ -32,6 +32,12 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 		}
 		return errGone
 	}
+	if c.run == nil && c.Config.Options.Remove && !c.Started.IsZero() { // a reboot ended it
+		if err := s.remove(ctx, c, true); err != nil {
+			return explain("remove", &c.Config, err)
+		}
+		return errGone
+	}
 	if c.run == nil {
 		return nil
 	}
@@ -217,14 +223,9 @@ func (s *Service) mendOne(ctx context.Context, id string) error {
 	return nil
 }
 
-// Cleanup releases what an ended run of a container held; the monitor calls it through "hull container cleanup". A
-// container that runs is an error of class Conflict.
-func (s *Service) Cleanup(ctx context.Context, ref string, remove bool) error {
-	row, err := s.State.Lookup(ctx, ref)
-	if err != nil {
-		return err
-	}
-	l, err := s.lock(ctx, row.Config.ID)
+// cleanUp is Cleanup by id; remove takes the container too.
+func (s *Service) cleanUp(ctx context.Context, id string, remove bool) error {
+	l, err := s.lock(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -248,7 +249,7 @@ func (s *Service) Cleanup(ctx context.Context, ref string, remove bool) error {
 func (r *Running) Done(ctx context.Context) error {
 	undo, cancel := cleanup.Context(ctx)
 	defer cancel()
-	err := r.service.Cleanup(undo, r.ID, false)
+	err := r.service.cleanUp(undo, r.ID, false)
 	if isNotFound(err) {
 		err = nil
 	}

@@ -22,3 +22,15 @@ func (s *Service) runtime(c *define.ContainerConfig) (ociruntime.Runtime, error)
 func (s *Service) runtimeRoot(r ociruntime.Runtime) string {
 	return filepath.Join(s.Dirs.Volatile, r.Name())
 }
+
+// createArgs are the flags of the runtime's run and create that containers.conf asks for; crun and runc have the same.
+func (s *Service) createArgs() []string {
+	var args []string
+	if !s.Config.Containers.Keyring {
+		args = append(args, "--no-new-keyring")
+	}
+	if s.Config.Engine.NoPivotRoot {
+		args = append(args, "--no-pivot")
+	}
+	return args
+}

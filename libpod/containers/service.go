@@ -38,6 +38,8 @@ type Images interface {
 	Resolve(ctx context.Context, ref, pull string) (define.Image, string, error)
 	// RemoveUnused removes an image that no container uses any more.
 	RemoveUnused(ctx context.Context, id string) error
+	// RemoveName removes a name and with its last name the image; Conflict when a container uses it.
+	RemoveName(ctx context.Context, name string) error
 }
 
 // Dirs are the folders of the engine.

@@ -308,7 +308,7 @@ func (s *Service) request(c *locked, o StartOptions) (r protocol.Request, err er
 	dir := s.dir(c.id())
 	r = protocol.Request{
 		Kind: protocol.KindContainer, ID: c.id(), Name: c.Config.Name, Dir: dir,
-		Runtime: runtime.Path, RuntimeArgs: runtime.Args(), Bundle: dir, Mode: protocol.ModeRun,
+		Runtime: runtime.Path, RuntimeArgs: runtime.Args(), CreateArgs: s.createArgs(), Bundle: dir, Mode: protocol.ModeRun,
 		Env: os.Environ(), Terminal: opts.TTY, Stdin: opts.Interactive,
 		LogDriver: opts.LogDriver, LogPath: s.logPath(&c.Config), LogTag: opts.LogOptions["tag"],
 		RestartPolicy: opts.Restart, RestartMax: int64(opts.RestartMax), Timeout: int64(opts.Timeout),

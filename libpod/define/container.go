@@ -20,6 +20,7 @@ const (
 	StatusRemoving    Status = "removing"
 	StatusRestarting  Status = "restarting"
 	StatusUnknown     Status = "unknown"
+	StatusStorage     Status = "storage" // another tool's, of which only the record in the store is known
 )
 
 // Alive reports whether the container has a process or will have one without a command of the user.

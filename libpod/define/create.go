@@ -119,6 +119,9 @@ type ExecOptions struct {
 	Privileged  bool     `json:"privileged,omitempty"`
 	DetachKeys  string   `json:"detachKeys,omitempty"`
 	PreserveFDs []uint   `json:"preserveFDs,omitempty"`
+	// NoSession leaves the process out of the state: inspect and other commands do not know of it. If hull and the monitor
+	// both die, its folder stays until the container ends.
+	NoSession bool `json:"noSession,omitempty"`
 }
 
 // ExecSession is a process that exec started.
@@ -142,4 +145,10 @@ type RemoveOptions struct {
 	Volumes bool  `json:"volumes,omitempty"` // its anonymous volumes too
 	Depend  bool  `json:"depend,omitempty"`  // the containers that share its namespaces too
 	Timeout *uint `json:"timeout,omitempty"`
+}
+
+// CleanupOptions is what goes with the clean-up after a container's end (podman-container-cleanup(1)).
+type CleanupOptions struct {
+	Remove      bool `json:"remove,omitempty"`      // the container
+	RemoveImage bool `json:"removeImage,omitempty"` // the image's name, and the image with its last one
 }

@@ -30,7 +30,7 @@ type HostInfo struct {
 	NetworkBackend    string            `json:"networkBackend"`
 	OCIRuntime        *RuntimeInfo      `json:"ociRuntime"`
 	OS                string            `json:"os"`
-	RemoteSocket      *RemoteSocketInfo `json:"remoteSocket,omitempty"` // nil: there is no service
+	RemoteSocket      *RemoteSocketInfo `json:"remoteSocket,omitempty"`
 	ServiceIsRemote   bool              `json:"serviceIsRemote"`
 	Security          SecurityInfo      `json:"security"`
 	Slirp4NetNS       *UplinkInfo       `json:"slirp4netns,omitempty"` // nil: not installed
@@ -41,7 +41,8 @@ type HostInfo struct {
 	Linkmode          string            `json:"linkmode"`
 }
 
-// ProgramInfo is a program that hull starts. Package is "Unknown": asking the package manager takes longer than the rest.
+// ProgramInfo is a program that hull starts. Package is NAME_VERSION_ARCHITECTURE, or "Unknown" where it comes from no
+// package of Debian's.
 type ProgramInfo struct {
 	Package string `json:"package"`
 	Path    string `json:"path"`
@@ -91,7 +92,7 @@ type InfoRange struct {
 	Size        int `json:"size"`
 }
 
-// RemoteSocketInfo is where the API is served.
+// RemoteSocketInfo is where the API is served, or would be.
 type RemoteSocketInfo struct {
 	Path   string `json:"path,omitempty"`
 	Exists bool   `json:"exists,omitempty"`

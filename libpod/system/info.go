@@ -2,19 +2,20 @@ package system
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/ociruntime"
+	"hull.dev/hull/pkg/rootless"
 )
-
-// unknownPackage is podman's word for a program whose package was not found.
-const unknownPackage = "Unknown"
 
 // Info describes the machine, the store and the engine. version is that of the program, which also is the monitor's.
 func (s *Service) Info(ctx context.Context, version define.EngineVersion) (*define.Info, error) {
@@ -61,13 +62,15 @@ func (s *Service) host(ctx context.Context) (*define.HostInfo, error) {
 		Kernel: unix.ByteSliceToString(name.Release[:]), LogDriver: s.Config.Containers.LogDriver,
 		MemFree: memory["MemFree"], MemTotal: memory["MemTotal"], SwapFree: memory["SwapFree"], SwapTotal: memory["SwapTotal"],
 		NetworkBackend: s.Config.Network.NetworkBackend, OCIRuntime: runtime, Uptime: readUptime(), Linkmode: "static",
-		Slirp4NetNS: s.uplinkInfo("slirp4netns"), Pasta: s.uplinkInfo("pasta"),
+		Slirp4NetNS: s.uplinkInfo(ctx, "slirp4netns"), Pasta: s.uplinkInfo(ctx, "pasta"),
+		RemoteSocket: remoteSocket(),
 		Security: define.SecurityInfo{
 			Rootless: !s.Root, SECCOMPEnabled: fileExists("/proc/sys/kernel/seccomp"), SECCOMPProfilePath: s.Config.Containers.SeccompProfile,
 			AppArmorEnabled: strings.HasPrefix(firstLine("/sys/module/apparmor/parameters/enabled"), "Y") && s.Root,
 			SELinuxEnabled:  fileExists("/sys/fs/selinux/enforce"),
 		},
 	}
+	namePackages(h)
 	h.CgroupsVersion, h.CgroupControllers = readCgroups(s.Root)
 	if h.NetworkBackend == "" {
 		h.NetworkBackend = "hull"
@@ -103,13 +106,32 @@ func (s *Service) runtimeInfo(ctx context.Context) (*define.RuntimeInfo, error) 
 	return &define.RuntimeInfo{Name: r.Name(), Package: unknownPackage, Path: path, Version: text}, nil
 }
 
-// uplinkInfo is a program that hull would start, or nil. It is not started for its version.
-func (s *Service) uplinkInfo(name string) *define.UplinkInfo {
+// uplinkInfo is a program that hull would start, or nil.
+func (s *Service) uplinkInfo(ctx context.Context, name string) *define.UplinkInfo {
 	path, err := s.Config.FindHelper(name)
 	if err != nil {
 		return nil
 	}
-	return &define.UplinkInfo{Executable: path, Package: unknownPackage}
+	return &define.UplinkInfo{Executable: path, Package: unknownPackage, Version: netns.Version(ctx, path)}
+}
+
+// remoteSocket is where a service of this user would listen; there is none yet, and clients ask for the path.
+func remoteSocket() *define.RemoteSocketInfo {
+	path := filepath.Join(rootless.RuntimeDir(), "hull", "hull.sock")
+	return &define.RemoteSocketInfo{Path: path, Exists: fileExists(path)}
+}
+
+// namePackages says of each program which package it comes from.
+func namePackages(h *define.HostInfo) {
+	names := map[string]*string{h.Conmon.Path: &h.Conmon.Package, h.OCIRuntime.Path: &h.OCIRuntime.Package}
+	for _, u := range []*define.UplinkInfo{h.Slirp4NetNS, h.Pasta} {
+		if u != nil {
+			names[u.Executable] = &u.Package
+		}
+	}
+	for path, name := range packagesOf(dpkgDir, slices.Sorted(maps.Keys(names))) {
+		*names[path] = name
+	}
 }
 
 func (s *Service) store(ctx context.Context) (*define.StoreInfo, error) {

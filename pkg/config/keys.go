@@ -20,7 +20,6 @@ func notBuilt() []string {
 		"containers.apparmor_profile",
 		"containers.cgroup_conf",
 		"containers.interface_name",
-		"containers.keyring",
 		"containers.label",
 		"containers.label_users",
 		"containers.log_path",

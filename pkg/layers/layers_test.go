@@ -220,6 +220,12 @@ func TestOthersAreToldApart(t *testing.T) {
 			t.Errorf("%q: ours %v", c.ID, c.Ours)
 		}
 	}
+	if err := store.SetContainerDirectoryFile(other.ID, buildahFile, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	if others, err := s.External(t.Context()); err != nil || len(others) != 1 || others[0].ID != other.ID || !others[0].Buildah {
+		t.Errorf("external %v, %v", others, err)
+	}
 	if users, err := s.Users(t.Context(), img.ID); err != nil || len(users) != 2 {
 		t.Errorf("users %v, %v", users, err)
 	}

@@ -23,6 +23,7 @@ func (s *suite) others(t *testing.T) {
 		"monitor/killed":        monitorKilled,
 		"monitor/killed-rm":     monitorKilledRemove,
 		"monitor/killed-exec":   monitorKilledExec,
+		"reboot":                reboot,
 		"runtime/hangs":         runtimeHangs,
 		"runtime/hangs-killed":  runtimeHangsKilled,
 		"runtime/dies":          runtimeDies,

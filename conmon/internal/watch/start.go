@@ -78,6 +78,9 @@ func (m *monitor) startArgs() []string {
 	default:
 		args = m.runtimeArgs("run", "--detach", "--bundle", m.req.Bundle)
 	}
+	if m.req.Kind == protocol.KindContainer {
+		args = append(args, m.req.CreateArgs...)
+	}
 	args = append(args, "--pid-file", m.req.Dir+"/"+protocol.PIDFileName)
 	if socket := m.stdio.ConsoleArg(); socket != "" {
 		args = append(args, "--console-socket", socket)

@@ -1,5 +1,6 @@
 // Package logread reads the logs that hull-conmon writes: the file formats of conmon/internal/logs, which podman and
-// docker share, across the rotated file. It reads from the end for a tail, and follows with inotify.
+// docker share, across the rotated file, and the journal. It reads from the end for a tail, and follows with inotify or
+// with journalctl.
 package logread
 
 import (
@@ -12,6 +13,7 @@ import (
 
 	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/journal"
 )
 
 // Entry is one record of a log. A line that the container wrote in pieces is several, all but the last Partial.
@@ -35,13 +37,17 @@ type Options struct {
 
 // Source is where the log is.
 type Source struct {
-	Driver string // as in protocol.Request
-	Path   string // of the file drivers
+	Driver    string // as in protocol.Request
+	Path      string // of the file drivers; of journald the folder of the journal's files, or "" for the machine's
+	Container string // full id, for journald
 }
 
 // Read calls yield with each entry that o asks for, in the order of the log, until yield returns an error, which it
 // returns. A log that was never written is empty. It ends early, without an error, when ctx ends while it follows.
 func Read(ctx context.Context, from Source, o Options, yield func(Entry) error) error {
+	if from.Driver == protocol.LogJournald {
+		return readJournal(ctx, from, o, yield)
+	}
 	parse, err := parser(from.Driver)
 	if err != nil {
 		return err
@@ -57,6 +63,9 @@ func Read(ctx context.Context, from Source, o Options, yield func(Entry) error) 
 
 // Check is the error that Read would have for the driver, without reading.
 func Check(driver string) error {
+	if driver == protocol.LogJournald {
+		return journal.Check()
+	}
 	_, err := parser(driver)
 	return err
 }
@@ -67,9 +76,6 @@ func parser(driver string) (parse, error) {
 		return parseK8s, nil
 	case protocol.LogJSONFile:
 		return parseJSON, nil
-	case protocol.LogJournald:
-		// The journal's files need libsystemd (cgo) or journalctl; neither is linked or run yet.
-		return nil, errs.WithHint(errs.NotBuilt("reading logs of the driver journald"), "journalctl CONTAINER_NAME=NAME shows them")
 	case protocol.LogNone, protocol.LogPassthrough, "":
 		return nil, errs.Invalid("this container is using the 'none' log driver, cannot read logs")
 	}

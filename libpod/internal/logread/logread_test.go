@@ -58,7 +58,7 @@ func appendTo(t *testing.T, path, text string) {
 func lines(t *testing.T, path string, o Options) []string {
 	t.Helper()
 	var got []string
-	err := Read(t.Context(), Source{protocol.LogK8sFile, path}, o, func(e Entry) error {
+	err := Read(t.Context(), Source{Driver: protocol.LogK8sFile, Path: path}, o, func(e Entry) error {
 		got = append(got, string(e.Line))
 		return nil
 	})
@@ -112,8 +112,8 @@ func TestNoLog(t *testing.T) {
 	if got := lines(t, filepath.Join(t.TempDir(), "log"), Options{All: true}); got != nil {
 		t.Errorf("got %q", got)
 	}
-	for _, driver := range []string{protocol.LogJournald, protocol.LogNone, "nosuch"} {
-		if err := Read(t.Context(), Source{driver, ""}, Options{}, nil); err == nil {
+	for _, driver := range []string{protocol.LogNone, protocol.LogPassthrough, "nosuch"} {
+		if err := Read(t.Context(), Source{Driver: driver}, Options{}, nil); err == nil {
 			t.Errorf("driver %s: want an error", driver)
 		}
 	}
@@ -132,7 +132,7 @@ func TestJSON(t *testing.T) {
 	write(t, path, `{"log":"a \u003c\n","stream":"stderr","time":"2026-11-23T12:00:00.5Z"}`+"\n"+
 		`{"log":"open","stream":"stdout","attrs":{"a":"b"},"time":"2026-11-23T12:00:01Z"}`+"\n")
 	var got []Entry
-	err := Read(t.Context(), Source{protocol.LogJSONFile, path}, Options{All: true}, func(e Entry) error {
+	err := Read(t.Context(), Source{Driver: protocol.LogJSONFile, Path: path}, Options{All: true}, func(e Entry) error {
 		got = append(got, e)
 		return nil
 	})
@@ -153,7 +153,7 @@ func TestFollow(t *testing.T) {
 	go func() {
 		defer close(got)
 		o := Options{All: true, Follow: true, Done: done}
-		result <- Read(t.Context(), Source{protocol.LogK8sFile, path}, o, func(e Entry) error {
+		result <- Read(t.Context(), Source{Driver: protocol.LogK8sFile, Path: path}, o, func(e Entry) error {
 			got <- string(e.Line)
 			return nil
 		})
@@ -210,7 +210,7 @@ func TestFollowTwoRotations(t *testing.T) {
 
 func TestFollowCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := Read(ctx, Source{protocol.LogK8sFile, logs(t, 0, 1)}, Options{All: true, Follow: true}, func(Entry) error {
+	err := Read(ctx, Source{Driver: protocol.LogK8sFile, Path: logs(t, 0, 1)}, Options{All: true, Follow: true}, func(Entry) error {
 		cancel()
 		return nil
 	})

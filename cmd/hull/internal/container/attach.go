@@ -219,15 +219,15 @@ func NewExec(d Deps) *cobra.Command {
 	var env, envFiles []string
 	var preserveFDs uint
 	var preserveFD []uint
-	var detach, noSession bool
+	var detach bool
 	cmd := &cobra.Command{
 		Use: "exec [options] CONTAINER COMMAND [ARG...]", Short: "Run a process in a running container",
 		Example: "  hull exec web ls\n  hull exec -it web sh",
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		ctx := cmd.Context()
-		if noSession {
-			return errs.NotBuilt("--no-session")
+		if o.NoSession && detach {
+			return errs.WithHint(errs.Invalid("--no-session and --detach cannot be used together"), "the id of a detached process is that of its session")
 		}
 		e, err := d.Engine(ctx)
 		if err != nil {
@@ -261,7 +261,7 @@ func NewExec(d Deps) *cobra.Command {
 	p.addLatest(fs)
 	p.addCIDFile(fs)
 	fs.BoolVarP(&detach, "detach", "d", false, "Run the exec session in detached mode (backgrounded)")
-	fs.BoolVar(&noSession, "no-session", false, "Do not create a session for the process")
+	fs.BoolVar(&o.NoSession, "no-session", false, "Do not record the process as a session of the container")
 	fs.StringVar(&o.DetachKeys, "detach-keys", "ctrl-p,ctrl-q", "Select the key sequence for detaching a container")
 	fs.StringArrayVarP(&env, "env", "e", nil, "Set environment variables")
 	fs.StringArrayVar(&envFiles, "env-file", nil, "Read in a file of environment variables")

@@ -15,6 +15,7 @@ import (
 // NewCreate makes "hull create".
 func NewCreate(d Deps) *cobra.Command {
 	flags := ctrflags.New()
+	var attach []string
 	cmd := &cobra.Command{
 		Use: "create [options] IMAGE [COMMAND [ARG...]]", Short: "Create but do not start a container",
 		Example: "  hull create alpine ls\n  hull create --name web -p 8080:80 nginx",
@@ -22,6 +23,9 @@ func NewCreate(d Deps) *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
+		if _, err := attachments(attach, false, false); err != nil {
+			return err
+		}
 		e, err := d.Engine(ctx)
 		if err != nil {
 			return err
@@ -38,6 +42,8 @@ func NewCreate(d Deps) *cobra.Command {
 		return err
 	}
 	flags.Add(cmd.Flags(), false)
+	// As podman and docker have it: start --attach attaches what the container has, whatever is said here.
+	cmd.Flags().StringSliceVarP(&attach, "attach", "a", nil, "STDIN, STDOUT or STDERR; start --attach attaches them all")
 	return cmd
 }
 
@@ -126,7 +132,7 @@ func NewStart(d Deps) *cobra.Command {
 			if !cmd.Flags().Changed("sig-proxy") {
 				proxy = attach
 			}
-			return startAttached(ctx, d, e.Containers, refs[0], interactive, proxy, keys)
+			return startAttached(ctx, d, e.Containers, refs[0], proxy, keys)
 		}
 		return each(d, refs, func(ref string) error {
 			r, err := e.Containers.Start(ctx, ref, containers.StartOptions{})
@@ -151,12 +157,13 @@ var errAttachOne = errors.New("you cannot start and attach multiple containers a
 
 func startable(c *define.ListedContainer) bool { return !c.Status.Alive() }
 
-func startAttached(ctx context.Context, d Deps, s *containers.Service, ref string, interactive, proxy bool, keys string) error {
+func startAttached(ctx context.Context, d Deps, s *containers.Service, ref string, proxy bool, keys string) error {
 	c, err := s.Lookup(ctx, ref)
 	if err != nil {
 		return err
 	}
-	which := attached{stdin: interactive, stdout: true, stderr: true}
+	// With or without start's own --interactive, as podman has it: a container that reads stdin gets it.
+	which := attached{stdin: c.Config.Options.Interactive, stdout: true, stderr: true}
 	t, restore, err := openStreams(d, which, c.Config.Options.TTY, keys)
 	if err != nil {
 		return err

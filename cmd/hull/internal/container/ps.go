@@ -67,8 +67,6 @@ func (o *psOptions) check() error {
 		return errs.Invalid("quiet conflicts with size and namespace")
 	case o.size && o.ns:
 		return errs.Invalid("size and namespace options conflict")
-	case o.external:
-		return errs.NotBuilt("--external")
 	}
 	return nil
 }
@@ -78,8 +76,8 @@ func runPs(ctx context.Context, d Deps, o *psOptions) error {
 		return err
 	}
 	open := d.Reader
-	if o.size || strings.Contains(o.format, ".Size") || o.ns {
-		open = d.Engine // sizes are read from the layers, namespaces of others' processes from inside
+	if o.size || strings.Contains(o.format, ".Size") || o.ns || o.external {
+		open = d.Engine // sizes and others' containers are read from the store, namespaces of others' processes from inside
 	}
 	e, err := open(ctx)
 	if err != nil {
@@ -113,13 +111,17 @@ func printPs(ctx context.Context, d Deps, e *libpod.Engine, o *psOptions) error 
 	all := o.all || o.latest || o.last >= 0 || slices.ContainsFunc(o.filters, func(f string) bool {
 		return strings.HasPrefix(f, "status=") || strings.HasPrefix(f, "exited=")
 	})
-	list, err := e.Containers.List(ctx, all)
+	read := e.Containers.List
+	if o.external {
+		read = func(ctx context.Context, all bool) ([]*define.ListedContainer, error) { return listAll(ctx, e, all) }
+	}
+	list, err := read(ctx, all)
 	if err != nil {
 		return err
 	}
 	others := list
 	if !all && slices.ContainsFunc(o.filters, func(f string) bool { return strings.HasPrefix(f, "before=") || strings.HasPrefix(f, "since=") }) {
-		if others, err = e.Containers.List(ctx, true); err != nil {
+		if others, err = read(ctx, true); err != nil {
 			return err
 		}
 	}
@@ -153,6 +155,16 @@ func printPs(ctx context.Context, d Deps, e *libpod.Engine, o *psOptions) error 
 		return format.JSON(d.Streams.Out, reports, format.IndentPs)
 	}
 	return format.List(d.Streams, rows, o.listing())
+}
+
+// listAll lists the containers of other tools among hull's.
+func listAll(ctx context.Context, e *libpod.Engine, all bool) ([]*define.ListedContainer, error) {
+	list, err := e.Containers.List(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	others, err := e.Others.List(ctx)
+	return containers.ByAge(append(list, others...)), err
 }
 
 // arrange sorts rows, which come oldest first, and keeps the last n. What sorts as equal is newest first.
@@ -341,8 +353,11 @@ func (r psRow) Networks() []string { return []string{} }
 // Restarts is how often the monitor restarted it.
 func (r psRow) Restarts() int { return r.c.Restarts }
 
-// Size is what the container wrote, and with its image.
+// Size is what the container wrote, and with its image; "" of another tool's container, which is not measured.
 func (r psRow) Size() string {
+	if r.c.Status == define.StatusStorage {
+		return ""
+	}
 	return fmt.Sprintf("%s (virtual %s)", format.SizeShort(r.rw), format.SizeShort(r.root))
 }
 
@@ -375,51 +390,3 @@ func (r psRow) USERNS() string { return r.namespace("user") }
 
 // UTS is the number of the uts namespace.
 func (r psRow) UTS() string { return r.namespace("uts") }
-
-// psReport is a container in podman's JSON.
-type psReport struct {
-	AutoRemove bool
-	Command    []string
-	CreatedAt  string
-	Exited     bool
-	ExitedAt   int64
-	ExitCode   int
-	ID         string `json:"Id"`
-	Image      string
-	ImageID    string
-	IsInfra    bool
-	Labels     map[string]string
-	Mounts     []string
-	Names      []string
-	Namespaces map[string]string
-	Networks   []string
-	Pid        int
-	Pod        string
-	PodName    string
-	Ports      []define.PortMapping
-	Restarts   int
-	Size       *psSize
-	StartedAt  int64
-	State      string
-	Status     string
-	Created    int64
-}
-
-type psSize struct {
-	RootFsSize int64 `json:"rootFsSize"` // podman's name
-	RWSize     int64 `json:"rwSize"`
-}
-
-func (r psRow) report() psReport {
-	p := psReport{
-		AutoRemove: r.AutoRemove(), Command: r.c.Config.CommandOnly, CreatedAt: r.Created(), Exited: r.Exited(), ExitedAt: r.ExitedAt(),
-		ExitCode: r.ExitCode(), ID: r.c.Config.ID, Image: r.Image(), ImageID: r.c.Config.ImageID, Labels: r.Labels(), Mounts: r.Mounts(),
-		Names: []string{r.c.Config.Name}, Namespaces: map[string]string{}, Networks: r.Networks(), Pid: r.c.PID,
-		Ports: r.c.Config.Ports, Restarts: r.c.Restarts, StartedAt: r.StartedAt(), State: string(r.c.Status), Status: r.Status(),
-		Created: r.c.Config.Created.Unix(),
-	}
-	if r.o.size {
-		p.Size = &psSize{r.root, r.rw}
-	}
-	return p
-}

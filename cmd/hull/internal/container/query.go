@@ -22,14 +22,18 @@ func NewExists(d Deps) *cobra.Command {
 		Example: "  hull container exists web", Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		open := d.Reader
 		if external {
-			return errs.NotBuilt("--external")
+			open = d.Engine // the store is read inside the namespaces
 		}
-		e, err := d.Reader(cmd.Context())
+		e, err := open(cmd.Context())
 		if err != nil {
 			return err
 		}
 		found, err := e.Containers.Exists(cmd.Context(), args[0])
+		if err == nil && !found && external {
+			found, err = e.Others.Exist(cmd.Context(), args[0])
+		}
 		if err == nil && !found {
 			return errs.WithExit(nil, 1)
 		}

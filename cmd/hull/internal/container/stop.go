@@ -198,7 +198,7 @@ func NewRename(d Deps) *cobra.Command {
 func NewCleanup(d Deps) *cobra.Command {
 	var p pick
 	var session string
-	var remove, removeImage bool
+	var o define.CleanupOptions
 	cmd := &cobra.Command{
 		Use: "cleanup [options] CONTAINER [CONTAINER...]", Short: "Clean up network and mountpoints of one or more containers",
 		Example: "  hull container cleanup --latest\n  hull container cleanup --all",
@@ -209,8 +209,8 @@ func NewCleanup(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if removeImage {
-			return errs.NotBuilt("--rmi")
+		if session != "" && o.RemoveImage {
+			return errs.Invalid("--exec and --rmi cannot be used together: an exec session has no image")
 		}
 		refs, err := p.refs(ctx, e, args, startable)
 		if err != nil {
@@ -220,14 +220,14 @@ func NewCleanup(d Deps) *cobra.Command {
 			if session != "" {
 				return e.Containers.CleanupExec(ctx, ref, session)
 			}
-			return e.Containers.Cleanup(ctx, ref, remove)
+			return e.Containers.Cleanup(ctx, ref, o)
 		})
 	}
 	fs := cmd.Flags()
 	p.addAll(fs, "Cleans up all containers")
 	p.addLatest(fs)
 	fs.StringVar(&session, "exec", "", "Clean up the given exec session instead of the container")
-	fs.BoolVar(&remove, "rm", false, "After cleanup, remove the container entirely")
-	fs.BoolVar(&removeImage, "rmi", false, "After cleanup, remove the image entirely")
+	fs.BoolVar(&o.Remove, "rm", false, "After cleanup, remove the container entirely")
+	fs.BoolVar(&o.RemoveImage, "rmi", false, "After cleanup, remove the image entirely")
 	return cmd
 }

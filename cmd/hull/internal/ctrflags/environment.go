@@ -3,6 +3,7 @@ package ctrflags
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -31,7 +32,9 @@ func (g *environmentFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *
 	if g.host || c.Containers.EnvHost {
 		o.Env = os.Environ()
 	}
-	env, err := Environment(g.env, g.files)
+	// podman takes -e "$MAYBE" with nothing in it, if it is the only -e, and not in exec.
+	given := slices.DeleteFunc(slices.Clone(g.env), func(text string) bool { return text == "" })
+	env, err := Environment(given, g.files)
 	if err != nil {
 		return err
 	}
@@ -45,7 +48,8 @@ func (g *environmentFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *
 }
 
 // Environment returns KEY=VALUE for --env-file and -e, the latter last. KEY alone takes the value that the variable has
-// here, KEY* all whose names begin so; one that is not set here is left out.
+// here, KEY* all whose names begin so; one that is not set here is left out. White space before a name is dropped, as
+// podman has it; in a name and behind it, it is part of the name.
 func Environment(env, files []string) ([]string, error) {
 	var out []string
 	for _, path := range files {
@@ -69,12 +73,11 @@ func Environment(env, files []string) ([]string, error) {
 }
 
 func addVariable(out []string, text string) ([]string, error) {
+	text = strings.TrimLeft(text, " \t")
 	key, _, ok := strings.Cut(text, "=")
 	switch {
 	case key == "":
 		return nil, errs.Invalid("%q has no name before =", text)
-	case strings.ContainsAny(key, " \t"):
-		return nil, errs.Invalid("variable %q has white space in its name", key)
 	case strings.Contains(text, "\x00"):
 		return nil, errs.Invalid("variable %q holds a NUL byte", key)
 	case ok:

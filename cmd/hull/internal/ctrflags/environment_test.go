@@ -25,6 +25,8 @@ func TestEnvironment(t *testing.T) {
 		"a file's value keeps spaces and quotes":  {file: "A=\"x  y\" \n", want: []string{"A=\"x  y\" "}},
 		"a file's value may hold #":               {file: "A=b#c\n", want: []string{"A=b#c"}},
 		"a file can name what is here":            {file: "HULL_TEST_A\n", want: []string{"HULL_TEST_A=here"}},
+		"a name may hold white space":             {file: "A B=1\n", env: []string{"C\tD =2"}, want: []string{"A B=1", "C\tD =2"}},
+		"white space before a name is dropped":    {env: []string{" \tA=1"}, want: []string{"A=1"}},
 		"the flag comes after the file":           {file: "A=file\n", env: []string{"A=flag"}, want: []string{"A=file", "A=flag"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +53,7 @@ func TestWrongEnvironmentIsRefused(t *testing.T) {
 		want string
 	}{
 		"no name":            {[]string{"-e", "=x"}, `"=x" has no name`},
-		"nothing":            {[]string{"-e", ""}, `"" has no name`},
+		"only white space":   {[]string{"-e", " =x"}, `"=x" has no name`},
 		"a NUL byte":         {[]string{"-e", "A=\x00"}, `"A" holds a NUL byte`},
 		"a file not there":   {[]string{"--env-file", "/nonexistent/env"}, "--env-file: open /nonexistent/env"},
 		"no name in a file":  {[]string{"--env-file", file(t, "A=1\n=x\n")}, "entry 2"},
@@ -72,6 +74,9 @@ func TestEnvironmentFlags(t *testing.T) {
 		if host < 0 || given < host {
 			t.Errorf("host at %d, given at %d", host, given)
 		}
+	})
+	t.Run("an empty -e asks for nothing", func(t *testing.T) {
+		equal(t, "env", len(must(t, "-e", "").Env), 0)
 	})
 	t.Run("without env-host nothing of the host comes in", func(t *testing.T) {
 		equal(t, "env", len(must(t).Env), 0)

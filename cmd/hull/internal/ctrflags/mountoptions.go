@@ -40,6 +40,47 @@ func checkAlternatives(options []string, flag, text string) error {
 	return nil
 }
 
+// mountTypes are the types of --mount.
+var mountTypes = []string{"bind", "volume", "tmpfs", "devpts"}
+
+// typesOf are the types of --mount that have an option; one that is not here is every type's.
+func typesOf(key string) []string {
+	switch key {
+	case "source", "src":
+		return []string{"bind", "volume"}
+	case "bind-propagation", "bind-nonrecursive", "relabel", "z", "Z":
+		return []string{"bind"}
+	case "copy", "nocopy":
+		return []string{"volume"}
+	case "tmpfs-size", "tmpfs-mode", "tmpcopyup", "notmpcopyup":
+		return []string{"tmpfs"}
+	case "ro", "readonly", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "consistency":
+		return []string{"bind", "volume", "tmpfs"}
+	}
+	if slices.Contains(propagations, key) {
+		return []string{"bind"}
+	}
+	return mountTypes
+}
+
+// checkMountType refuses a type that is not there, and options of --mount that its type does not have.
+func checkMountType(kind, text string) error {
+	switch {
+	case slices.Contains([]string{"image", "ramfs", "glob", "artifact"}, kind):
+		return errs.NotBuilt("--mount type=" + kind)
+	case !slices.Contains(mountTypes, kind):
+		return errs.Invalid("--mount type=%s%s: bind, volume, tmpfs and devpts are there", kind, errs.DidYouMean(kind, mountTypes))
+	}
+	for field := range strings.SplitSeq(text, ",") {
+		key, _, _ := strings.Cut(field, "=")
+		if types := typesOf(key); !slices.Contains(types, kind) {
+			return errs.WithHint(errs.Invalid("--mount %q: %s is not supported with type=%s", text, key, kind),
+				"leave it out, or say type=%s", strings.Join(types, " or type="))
+		}
+	}
+	return nil
+}
+
 // tmpfsWords and tmpfsKeys are the options of --tmpfs: those of every mount, and KEY=VALUE of tmpfs(5).
 var (
 	tmpfsWords = append([]string{

@@ -128,7 +128,7 @@ func addOption(m *define.Mount, option, text string) error {
 var mountKeys = []string{
 	"type", "source", "src", "destination", "dest", "dst", "target", "ro", "readonly", "rw", "bind-propagation", "bind-nonrecursive",
 	"tmpfs-size", "tmpfs-mode", "tmpcopyup", "notmpcopyup", "nocopy", "copy", "exec", "noexec", "suid", "nosuid", "dev", "nodev",
-	"relabel", "U", "chown", "idmap", "consistency", "volume-opt",
+	"relabel", "z", "Z", "U", "chown", "idmap", "consistency", "volume-opt",
 }
 
 // Mount reads KEY=VALUE,... of --mount.
@@ -143,6 +143,9 @@ func Mount(text string) (m define.Mount, err error) {
 	if err := checkAlternatives(m.Options, "--mount", text); err != nil {
 		return m, err
 	}
+	if err := checkMountType(m.Type, text); err != nil {
+		return m, err
+	}
 	switch {
 	case m.Dest == "":
 		return m, errs.Invalid("--mount %q: destination is missing", text)
@@ -150,10 +153,6 @@ func Mount(text string) (m define.Mount, err error) {
 		return m, errs.Invalid("--mount %q: a bind mount needs source=", text)
 	case m.Type == "bind":
 		m.Source, err = filepath.Abs(m.Source)
-	case m.Type == "image" || m.Type == "ramfs" || m.Type == "glob" || m.Type == "artifact":
-		return m, errs.NotBuilt("--mount type=" + m.Type)
-	case !slices.Contains([]string{"volume", "tmpfs", "devpts"}, m.Type):
-		return m, errs.Invalid("--mount type=%s%s: bind, volume, tmpfs and devpts are there", m.Type, errs.DidYouMean(m.Type, []string{"bind", "volume", "tmpfs", "devpts"}))
 	}
 	return m, err
 }
@@ -191,6 +190,8 @@ func setMount(m *define.Mount, key, value string, has bool, text string) error {
 	case "tmpfs-mode":
 		m.Options = append(m.Options, "mode="+value)
 	case "tmpcopyup", "notmpcopyup", "nocopy", "copy", "exec", "noexec", "suid", "nosuid", "dev", "nodev":
+		m.Options = append(m.Options, key)
+	case "z", "Z", "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable":
 		m.Options = append(m.Options, key)
 	case "consistency": // docker's for macOS; podman ignores it too
 	case "relabel":
