@@ -86,7 +86,7 @@ func (s *Service) carryOut(ctx context.Context, p *plan, start *StartOptions) (c
 	}
 	defer func() {
 		if err != nil {
-			l.close()
+			l.close(ctx)
 		}
 	}()
 	id := p.config.ID
@@ -114,7 +114,7 @@ func (s *Service) carryOut(ctx context.Context, p *plan, start *StartOptions) (c
 		err = s.build(ctx, c, p)
 	}
 	if err != nil {
-		l.close()
+		l.close(ctx)
 		undo, cancel := cleanup.Context(ctx)
 		defer cancel()
 		return nil, errors.Join(err, s.dismantle(undo, c))

@@ -101,8 +101,8 @@ func hand(path string, spec []byte) error {
 }
 
 // close ends a monitor that has not started its container, and returns when it has gone. It may be called again.
-func (l *launch) close() {
+func (l *launch) close(ctx context.Context) {
 	if l != nil {
-		l.idle.Close()
+		l.idle.Close(ctx)
 	}
 }

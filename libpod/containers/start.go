@@ -60,7 +60,7 @@ func (s *Service) Run(ctx context.Context, o define.CreateOptions, start StartOp
 	}
 	defer c.lock.Unlock()
 	r, err := s.start(ctx, c, start)
-	c.launch.close()
+	c.launch.close(ctx)
 	if err == nil {
 		return r, nil
 	}
@@ -167,7 +167,7 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (sessio
 	if l == nil {
 		l = s.spawn(o, c.Config.Options.PreserveFDs, c.Config.Options.LogDriver)
 	}
-	defer l.close() // before anything is undone
+	defer l.close(ctx) // before anything is undone
 	if c.launch == nil {
 		if err := l.begin(s, c, o); err != nil {
 			return nil, err

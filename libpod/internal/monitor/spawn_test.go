@@ -7,7 +7,7 @@ import (
 
 func TestAnIdleMonitorEndsWhenItIsClosed(t *testing.T) {
 	s := &Starter{Path: conmon, Debug: true}
-	s.Spawn(Files{}).Close()
+	s.Spawn(Files{}).Close(t.Context())
 	deadline := time.Now().Add(10 * time.Second)
 	for s.reap(); len(s.children) > 0; s.reap() {
 		if time.Now().After(deadline) {

@@ -72,7 +72,7 @@ func (s *Starter) Spawn(files Files) *Idle {
 }
 
 // Close ends a monitor that has not started its process, and returns when it has gone.
-func (i *Idle) Close() {
+func (i *Idle) Close(ctx context.Context) {
 	<-i.spawned
 	if i.socket != nil {
 		_ = i.socket.Close()
@@ -81,9 +81,9 @@ func (i *Idle) Close() {
 		return
 	}
 	i.starter.cancel(i.pid)
-	ctx, cancel := cleanup.Context(context.Background()) //nolint:forbidigo // who closes may have no context left
+	undo, cancel := cleanup.Context(ctx)
 	defer cancel()
-	_ = i.session.Settled(ctx)
+	_ = i.session.Settled(undo)
 	_ = i.session.Close()
 	i.session = nil
 }
@@ -131,7 +131,7 @@ func (i *Idle) Await(ctx context.Context) (*Session, error) {
 // Start is Spawn, Begin and Await at once.
 func (s *Starter) Start(ctx context.Context, req protocol.Request, files Files) (*Session, error) {
 	i := s.Spawn(files)
-	defer i.Close()
+	defer i.Close(ctx)
 	if err := i.Begin(req); err != nil {
 		return nil, err
 	}
