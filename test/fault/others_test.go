@@ -208,6 +208,7 @@ func runtimeHangsKilled(b *box) {
 // well again, the container can be removed.
 func runtimeHangsAtDelete(b *box) {
 	r := b.runtime(`case "$*" in *" delete "*) mkdir ` + b.Dir + `/hangs 2>/dev/null && exec sleep 1000;; esac`) // the first
+	r += "--runtime-flag log-format=text " // with a flag of the user's the runtime is asked, and its folder not just removed
 	b.must(r + sleeps)
 	_, ended := b.background(r+"rm -f -t0 c", "hangs")
 	b.must("ps -a")
