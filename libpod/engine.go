@@ -11,6 +11,7 @@ import (
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/libpod/internal/monitor"
 	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/libpod/registries"
 	"hull.dev/hull/libpod/system"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/events"
@@ -36,6 +37,7 @@ type Engine struct {
 	Containers *containers.Service
 	Others     containers.Others
 	Images     *images.Service
+	Registries *registries.Service
 	System     *system.Service
 	Events     *events.Log
 	Config     *config.Config
@@ -76,6 +78,7 @@ func Open(o Options) (*Engine, error) {
 		}
 	}
 	e.Images = newImages(e, o)
+	e.Registries = &registries.Service{Transfer: newTransfer(o.Config)}
 	e.Containers = &containers.Service{
 		State: e.state, Layers: store, Images: imagesOf{e.Images}, Config: o.Config, Events: e.Events,
 		Monitor: &monitor.Starter{Path: o.Monitor}, Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,

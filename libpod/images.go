@@ -14,14 +14,19 @@ import (
 // newImages makes the service for images. It removes containers with rmi --force through the engine, whose service for
 // containers is made after it.
 func newImages(e *Engine, o Options) *images.Service {
-	client := &transfer.Client{}
-	if path, err := o.Config.FindHelper("hull-image"); err == nil {
-		client.Path = path
-	}
 	return images.New(images.Config{
-		Layers: e.Layers, Transfer: client, Containers: remover{e}, HelloPath: helloPath(o.Config),
+		Layers: e.Layers, Transfer: newTransfer(o.Config), Containers: remover{e}, HelloPath: helloPath(o.Config),
 		Emit: func(event define.Event) { e.Events.Write(event) },
 	})
+}
+
+// newTransfer starts hull-image for jobs that need it.
+func newTransfer(c *config.Config) *transfer.Client {
+	path, err := c.FindHelper("hull-image")
+	if err != nil {
+		path = "" // a job says that it is missing
+	}
+	return &transfer.Client{Path: path}
 }
 
 // helloPath is the program of the built-in image, "" when it is not installed.

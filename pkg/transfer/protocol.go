@@ -46,6 +46,9 @@ type Request struct {
 	Source string `json:"source,omitempty"`
 
 	Import Import `json:"import,omitzero"`
+	Access Access `json:"access,omitzero"`
+	Login  Login  `json:"login,omitzero"`
+	Search Search `json:"search,omitzero"`
 
 	// HelloPath is the static program of the built-in image.
 	HelloPath string `json:"helloPath,omitempty"`
@@ -77,7 +80,9 @@ type Progress struct {
 
 // Result is what a job made.
 type Result struct {
-	Images []Image `json:"images"`
+	Images []Image     `json:"images"`
+	Login  LoginResult `json:"login,omitzero"`
+	Found  []Found     `json:"found,omitempty"`
 }
 
 // Image is an image that is now in the store.

@@ -20,6 +20,12 @@ import (
 
 // Handle does one job of hull's; it is a transfer.Handler.
 func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Progress)) (_ transfer.Result, err error) {
+	switch r.Op {
+	case transfer.OpCredentials, transfer.OpLogin, transfer.OpLogout:
+		return credentials(ctx, r)
+	case transfer.OpSearch:
+		return search(ctx, r, func(text string) { progress(transfer.Progress{Text: text}) })
+	}
 	store, err := layers.Open(layers.Options{
 		Root: r.Store.Root, RunRoot: r.Store.RunRoot, Driver: r.Store.Driver,
 		DriverOptions: r.Store.DriverOptions, ImageStore: r.Store.ImageStore,

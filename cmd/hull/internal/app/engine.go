@@ -7,6 +7,7 @@ import (
 
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
+	"hull.dev/hull/cmd/hull/internal/registry"
 	"hull.dev/hull/cmd/hull/internal/system"
 	"hull.dev/hull/libpod"
 	"hull.dev/hull/libpod/define"
@@ -64,5 +65,15 @@ func (d deps) image() image.Deps {
 			return nil, err
 		}
 		return e.Images, nil
+	}}
+}
+
+func (d deps) registry() registry.Deps {
+	return registry.Deps{Streams: d.streams, Engine: func(ctx context.Context) (registry.Engine, error) {
+		e, err := d.engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return e.Registries, nil
 	}}
 }

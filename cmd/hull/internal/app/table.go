@@ -9,6 +9,7 @@ import (
 
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
+	"hull.dev/hull/cmd/hull/internal/registry"
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/cmd/hull/internal/system"
 	"hull.dev/hull/pkg/config"
@@ -46,6 +47,8 @@ func table() []entry {
 		{"", "init", func(d deps) *cobra.Command { return container.NewInit(d.container()) }},
 		{"", "inspect", func(d deps) *cobra.Command { return container.NewInspectAny(d.container()) }},
 		{"", "kill", func(d deps) *cobra.Command { return container.NewKill(d.container()) }},
+		{"", "login", func(d deps) *cobra.Command { return registry.NewLogin(d.registry()) }},
+		{"", "logout", func(d deps) *cobra.Command { return registry.NewLogout(d.registry()) }},
 		{"", "load", func(d deps) *cobra.Command { return image.NewLoad(d.image()) }},
 		{"", "logs", func(d deps) *cobra.Command { return container.NewLogs(d.container()) }},
 		{"", "port", func(d deps) *cobra.Command { return container.NewPort(d.container()) }},
@@ -57,6 +60,7 @@ func table() []entry {
 		{"", "run", func(d deps) *cobra.Command { return container.NewRun(d.container()) }},
 		{"", "start", func(d deps) *cobra.Command { return container.NewStart(d.container()) }},
 		{"", "stop", func(d deps) *cobra.Command { return container.NewStop(d.container()) }},
+		{"", "search", func(d deps) *cobra.Command { return registry.NewSearch(d.registry()) }},
 		{"", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
 		{"", "top", func(d deps) *cobra.Command { return container.NewTop(d.container()) }},
 		{"", "unshare", func(d deps) *cobra.Command { return system.NewUnshare(d.system()) }},
@@ -89,6 +93,7 @@ func table() []entry {
 		{"image", "list ls", func(d deps) *cobra.Command { return image.NewList(d.image()) }},
 		{"image", "load", func(d deps) *cobra.Command { return image.NewLoad(d.image()) }},
 		{"image", "rm", func(d deps) *cobra.Command { return image.NewRm(d.image()) }},
+		{"image", "search", func(d deps) *cobra.Command { return registry.NewSearch(d.registry()) }},
 		{"image", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
 		{"system", "check", func(d deps) *cobra.Command { return system.NewCheck(d.system()) }},
 		{"system", "events", func(d deps) *cobra.Command { return system.NewEvents(d.system()) }},
