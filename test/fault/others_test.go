@@ -55,7 +55,7 @@ func (s *suite) others(t *testing.T) {
 }
 
 // monitor is the pid of a container's monitor, and process that of its own.
-func (b *box) pids(name string) (monitor, process int) { //nolint:unparam // it reads better with the name
+func (b *box) pids(name string) (monitor, process int) {
 	b.t.Helper()
 	m, p, _ := strings.Cut(b.must("inspect --format '{{.State.ConmonPid}} {{.State.Pid}}' "+name), " ")
 	monitor, err1 := strconv.Atoi(m)
@@ -208,7 +208,8 @@ func runtimeHangsKilled(b *box) {
 // well again, the container can be removed.
 func runtimeHangsAtDelete(b *box) {
 	r := b.runtime(`case "$*" in *" delete "*) mkdir ` + b.Dir + `/hangs 2>/dev/null && exec sleep 1000;; esac`) // the first
-	r += "--runtime-flag log-format=text " // with a flag of the user's the runtime is asked, and its folder not just removed
+	// With a flag of the user's the runtime is asked to delete, and its folder not just removed.
+	r += "--runtime-flag log-format=text "
 	b.must(r + sleeps)
 	_, ended := b.background(r+"rm -f -t0 c", "hangs")
 	b.must("ps -a")

@@ -71,7 +71,7 @@ func startJournald(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(journald) //nolint:noctx // it ends with the test, after its clean-ups
+	cmd := exec.Command(journald) // it ends with the test, after its clean-ups
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -81,6 +81,7 @@ func searched(sys *types.SystemContext) ([]string, error) {
 	if err != nil || len(places) > 0 {
 		return places, err
 	}
+	//nolint:staticcheck // what comes in its place is a text for messages
 	if _, err := os.Stat(sysregistriesv2.ConfigPath(sys)); errors.Is(err, os.ErrNotExist) {
 		return []string{"docker.io"}, nil
 	}

@@ -136,12 +136,8 @@ func printPs(ctx context.Context, d Deps, e *libpod.Engine, o *psOptions) error 
 			rows = append(rows, psRow{c: c, o: o, now: now})
 		}
 	}
-	if o.size || strings.Contains(o.format, ".Size") {
-		for i := range rows {
-			if rows[i].rw, rows[i].root, err = e.Layers.Size(ctx, rows[i].c.Config.ID); err != nil && !errs.IsNotFound(err) {
-				return err
-			}
-		}
+	if err := measure(ctx, e, rows, o); err != nil {
+		return err
 	}
 	rows = arrange(rows, o)
 	if o.quiet && o.format == "" {
@@ -155,6 +151,19 @@ func printPs(ctx context.Context, d Deps, e *libpod.Engine, o *psOptions) error 
 		return format.JSON(d.Streams.Out, reports, format.IndentPs)
 	}
 	return format.List(d.Streams, rows, o.listing())
+}
+
+// measure fills in the sizes, where they are shown.
+func measure(ctx context.Context, e *libpod.Engine, rows []psRow, o *psOptions) (err error) {
+	if !o.size && !strings.Contains(o.format, ".Size") {
+		return nil
+	}
+	for i := range rows {
+		if rows[i].rw, rows[i].root, err = e.Layers.Size(ctx, rows[i].c.Config.ID); err != nil && !errs.IsNotFound(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // listAll lists the containers of other tools among hull's.

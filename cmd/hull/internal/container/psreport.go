@@ -32,7 +32,7 @@ type psReport struct {
 }
 
 type psSize struct {
-	RootFsSize int64 `json:"rootFsSize"` //nolint:revive // podman's name
+	RootFsSize int64 `json:"rootFsSize"` // podman's name
 	RWSize     int64 `json:"rwSize"`
 }
 
