@@ -37,7 +37,7 @@ func (s *Service) LoggedIn(ctx context.Context, o Options) (Login, error) {
 	return s.run(ctx, transfer.OpCredentials, o, transfer.Login{})
 }
 
-// Login has the registry check o.Access.Username and Password and stores them. Credentials that it does not take are an
+// Login has the registry check o.Access.User and Password and stores them. Credentials that it does not take are an
 // error of class PermissionDenied, and nothing is stored.
 func (s *Service) Login(ctx context.Context, o Options) (Login, error) {
 	return s.run(ctx, transfer.OpLogin, o, transfer.Login{})

@@ -10,7 +10,7 @@ const (
 
 // Access is how a registry is reached. It holds secrets: it crosses the pipe and is never printed.
 type Access struct {
-	Username       string `json:"username,omitempty"`
+	User           string `json:"user,omitempty"`
 	Password       string `json:"password,omitempty"`
 	AuthFile       string `json:"authFile,omitempty"`       // "": where containers-auth.json(5) says
 	CompatAuthFile string `json:"compatAuthFile,omitempty"` // of docker's format, in place of AuthFile

@@ -28,8 +28,8 @@ func system(a transfer.Access) *types.SystemContext {
 		sys.OCIInsecureSkipTLSVerify = !*a.TLSVerify
 		sys.DockerDaemonInsecureSkipTLSVerify = !*a.TLSVerify
 	}
-	if a.Username != "" {
-		sys.DockerAuthConfig = &types.DockerAuthConfig{Username: a.Username, Password: a.Password}
+	if a.User != "" {
+		sys.DockerAuthConfig = &types.DockerAuthConfig{Username: a.User, Password: a.Password}
 	}
 	return sys
 }
@@ -52,7 +52,7 @@ func credentials(ctx context.Context, r transfer.Request) (transfer.Result, erro
 	case transfer.OpCredentials:
 		out.Username, _, err = stored(sys, key)
 	default:
-		out.Username = r.Access.Username
+		out.Username = r.Access.User
 		out.File, err = login(ctx, sys, key, r)
 	}
 	return transfer.Result{Login: out}, err
@@ -98,7 +98,7 @@ func stored(sys *types.SystemContext, key string) (username, password string, er
 
 // login asks the registry whether it takes the credentials and stores them if it does.
 func login(ctx context.Context, sys *types.SystemContext, key string, r transfer.Request) (string, error) {
-	username, password := r.Access.Username, r.Access.Password
+	username, password := r.Access.User, r.Access.Password
 	if r.Login.Stored {
 		var err error
 		if username, password, err = stored(sys, key); err != nil {

@@ -47,7 +47,7 @@ func NewLogin(d Deps) *cobra.Command {
 	fs.BoolVar(&o.passwordStdin, "password-stdin", false, "Take the password from standard input")
 	fs.StringVar(&o.secret, "secret", "", "Take the password from a secret")
 	fs.BoolVar(&o.tlsVerify, "tls-verify", false, "Require HTTPS and verify certificates (default: as registries.conf says)")
-	fs.StringVarP(&o.Access.Username, "username", "u", "", "Username")
+	fs.StringVarP(&o.Access.User, "username", "u", "", "Username")
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "Say which file the credentials are written to")
 	return cmd
 }
@@ -56,7 +56,7 @@ func (d Deps) login(ctx context.Context, o *loginOptions) error {
 	switch {
 	case o.secret != "":
 		return errs.NotBuilt("--secret")
-	case o.passwordStdin && o.Access.Username == "":
+	case o.passwordStdin && o.Access.User == "":
 		return errs.Invalid("must provide --username with --password-stdin")
 	case o.passwordStdin && o.Access.Password != "":
 		return errs.Invalid("can't specify both --password-stdin and --password")
@@ -70,7 +70,7 @@ func (d Deps) login(ctx context.Context, o *loginOptions) error {
 			return err
 		}
 	}
-	if o.Access.Username == "" || o.Access.Password == "" {
+	if o.Access.User == "" || o.Access.Password == "" {
 		done, err := d.complete(ctx, e, o)
 		if done || err != nil {
 			return err
@@ -104,7 +104,7 @@ func (d Deps) complete(ctx context.Context, e Engine, o *loginOptions) (done boo
 		_, err := fmt.Fprintln(d.Streams.Out, stored.Username)
 		return true, err
 	}
-	if stored.Username != "" && o.Access.Username == "" && o.Access.Password == "" {
+	if stored.Username != "" && o.Access.User == "" && o.Access.Password == "" {
 		if _, err := fmt.Fprintln(d.Streams.Out, "Authenticating with existing credentials for "+stored.Registry); err != nil {
 			return false, err
 		}
@@ -125,7 +125,7 @@ func (d Deps) complete(ctx context.Context, e Engine, o *loginOptions) (done boo
 
 // ask has the user type what is missing.
 func (d Deps) ask(o *loginOptions, usual string) error {
-	if o.Access.Username == "" {
+	if o.Access.User == "" {
 		prompt := "Username: "
 		if usual != "" {
 			prompt = "Username (" + usual + "): "
@@ -137,10 +137,10 @@ func (d Deps) ask(o *loginOptions, usual string) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read the username: %w", err)
 		}
-		if o.Access.Username = strings.TrimSpace(line); o.Access.Username == "" {
-			o.Access.Username = usual
+		if o.Access.User = strings.TrimSpace(line); o.Access.User == "" {
+			o.Access.User = usual
 		}
-		if o.Access.Username == "" {
+		if o.Access.User == "" {
 			return errs.WithHint(errs.Invalid("there is no username"), "give it with --username")
 		}
 	}

@@ -28,7 +28,7 @@ func NewSearch(d Deps) *cobra.Command {
 				return errs.Invalid("filters are not applicable to list tags result")
 			}
 			if creds != "" {
-				o.Access.Username, o.Access.Password, _ = strings.Cut(creds, ":")
+				o.Access.User, o.Access.Password, _ = strings.Cut(creds, ":")
 			}
 			e, err := d.Engine(cmd.Context())
 			if err != nil {
