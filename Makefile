@@ -15,7 +15,7 @@ GOFUMPT      := go run mvdan.cc/gofumpt@v0.12.0
 # The suites make users, mount in namespaces of their own and install packages: they are root's.
 SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env PATH="$$PATH")
 
-.PHONY: help build install clean try deps test check unit script fault bench fuzz docs lint cover inittrace tidy-check
+.PHONY: help build install clean try deps test-deps test check unit script fault bench fuzz docs lint cover inittrace tidy-check
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -41,10 +41,13 @@ clean: ## remove what was built
 deps: ## install what a fresh Debian lacks for building, running and testing
 	@$(SUDO) contrib/try/deps.sh
 
+test-deps: ## install what the tests need beside that: a registry, and a client to compare with
+	@$(SUDO) contrib/try/deps.sh docker-registry skopeo
+
 try: deps build ## build hull and run real containers as an ordinary user
 	@$(SUDO) contrib/try/try.sh
 
-test: deps check unit script fault ## what CI runs
+test: deps test-deps check unit script fault ## what CI runs
 	@contrib/try/skips.sh
 
 check: ## format, vet, the import law, generated docs, tidy modules

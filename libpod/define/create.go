@@ -46,6 +46,7 @@ type CreateOptions struct {
 	CIDFile       string            `json:"cidFile,omitempty"`
 	CreateCommand []string          `json:"createCommand,omitempty"`
 	Pull          string            `json:"pull,omitempty"` // always, missing, never, newer
+	Quiet         bool              `json:"-"`              // nothing is told while an image is fetched
 	DetachKeys    string            `json:"detachKeys,omitempty"`
 	PreserveFDs   []uint            `json:"preserveFDs,omitempty"`
 	Passwd        bool              `json:"passwd"` // add the user to /etc/passwd and /etc/group when the image has none

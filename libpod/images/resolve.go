@@ -15,8 +15,8 @@ import (
 var policies = []string{"always", "missing", "never", "newer"}
 
 // Resolve finds the image for a new container: the local one, and for "hello" the built-in one when there is no other.
-// The name is the one that was found. An image that is not there is ErrNotFound, with podman's words under the policy
-// never and a hint under the others.
+// The name is the one that was found. It fetches nothing: who has a user to show the progress to has called Pull with
+// the policy before. An image that is not there is ErrNotFound.
 func (s *Service) Resolve(ctx context.Context, ref, policy string) (define.Image, string, error) {
 	if policy == "" {
 		policy = "missing"
@@ -32,9 +32,7 @@ func (s *Service) Resolve(ctx context.Context, ref, policy string) (define.Image
 		}
 		img, name, err = s.layers.Image(ctx, ref)
 	case errdefs.IsNotFound(err) && policy != "never":
-		err = errs.WithHint(err, "pulling from registries is not built yet; hull load and hull import bring images in, hull images lists them")
-	case err == nil && (policy == "always" || policy == "newer") && !isHello(ref):
-		err = errs.WithHint(errs.NotBuilt("pulling from registries"), "--pull=missing takes the local image")
+		err = errs.WithHint(err, "hull pull %s fetches it", ref)
 	}
 	if err != nil {
 		return define.Image{}, "", err

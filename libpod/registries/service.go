@@ -67,8 +67,12 @@ func (s *Service) run(ctx context.Context, op string, o Options, job transfer.Lo
 	return Login(result.Login), err
 }
 
-// absolute completes the paths of an access: hull-image works in another folder.
+// absolute completes the paths of an access, which hull-image reads from another folder. $REGISTRY_AUTH_FILE stands for
+// the file that no flag names (podman-login(1)).
 func absolute(a *transfer.Access) error {
+	if a.AuthFile == "" && a.CompatAuthFile == "" {
+		a.AuthFile = os.Getenv("REGISTRY_AUTH_FILE")
+	}
 	for _, path := range []*string{&a.AuthFile, &a.CompatAuthFile, &a.CertDir} {
 		if *path == "" {
 			continue

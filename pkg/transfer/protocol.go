@@ -49,6 +49,7 @@ type Request struct {
 	Access Access `json:"access,omitzero"`
 	Login  Login  `json:"login,omitzero"`
 	Search Search `json:"search,omitzero"`
+	Pull   Pull   `json:"pull,omitzero"`
 
 	// HelloPath is the static program of the built-in image.
 	HelloPath string `json:"helloPath,omitempty"`
@@ -73,9 +74,10 @@ type Import struct {
 	Variant string   `json:"variant,omitempty"`
 }
 
-// Progress is one step, in words for people.
+// Progress is one step in words for people, or how far a blob is.
 type Progress struct {
-	Text string `json:"text"`
+	Text string `json:"text,omitempty"`
+	Blob *Blob  `json:"blob,omitempty"`
 }
 
 // Result is what a job made.
@@ -83,6 +85,8 @@ type Result struct {
 	Images []Image     `json:"images"`
 	Login  LoginResult `json:"login,omitzero"`
 	Found  []Found     `json:"found,omitempty"`
+	// Candidates are the names that a short one may mean; the user chooses, and nothing was done (OpPull).
+	Candidates []string `json:"candidates,omitempty"`
 }
 
 // Image is an image that is now in the store.

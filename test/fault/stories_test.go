@@ -58,6 +58,7 @@ var stories = map[string]story{
 	"rmi":             {act: "rmi busybox", fine: "no such image|image not known"},
 	"import":          {act: "import $BUSYBOX other"},
 	"load":            {act: "load -i $ARCHIVE"},
+	"pull":            {act: "pull docker-archive:$ARCHIVE:archived:latest"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
 }
 

@@ -4,6 +4,8 @@
 //
 //	exits CODE CMD…            runs CMD and wants this exit code
 //	until 5s [/RE/] CMD…       runs CMD again and again until it succeeds (and its output matches), for so long at most
+//	registry [-tls] …          starts a registry, $REGISTRY, that ends with the story (registry_test.go)
+//	layout DIR TAG TEXT…       writes an image to push as an OCI layout (registry_test.go)
 //
 // and these conditions: [user] [root] [single] [crun] [runc] [oracle]. $PORT, $PORT2 and $PORT3 are free on the host, $BUSYBOX is a
 // root file system archive, and the image "busybox" made of it is there. A story in testdata/single is for the user without subordinate ids.
@@ -91,7 +93,7 @@ func runStories(t *testing.T, base string, p env.Profile) { //nolint:thelper // 
 				Files: []string{file}, RequireExplicitExec: true, RequireUniqueNames: true,
 				Setup:     func(e *testscript.Env) error { return setUp(t, base, p, e) },
 				Condition: func(name string) (bool, error) { return condition(p, name) },
-				Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "until": until},
+				Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "until": until, "registry": registry, "layout": layout},
 			})
 		})
 	}

@@ -7,6 +7,11 @@
 // bytes than the disk has, a tar that ends early. What the store then reads passes a digest check on the way (source.go).
 // A job leaves the store as it was unless all of it succeeds (put.go), and its temporary files go with the process: they
 // have no name, or lie in a folder that the next job removes when nobody holds its lock (stage.go).
+//
+// What comes over the network is what go.podman.io/image makes of it, by the files of the user and the machine
+// (policy.json, registries.conf, certs.d, auth.json): every blob passes a digest check before the store takes it. Ours are
+// which names are tried (names.go), where credentials may go (access.go), when it is tried again (retry.go), and the words
+// of an error (pullerror.go).
 package registry
 
 import (
@@ -33,7 +38,7 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 	if err != nil {
 		return transfer.Result{}, err
 	}
-	j := &job{request: r, store: store, say: func(text string) { progress(transfer.Progress{Text: text}) }}
+	j := &job{request: r, store: store, progress: progress, say: func(text string) { progress(transfer.Progress{Text: text}) }}
 	if j.stage, err = newStage(store.GraphRoot()); err != nil {
 		return transfer.Result{}, err
 	}
@@ -45,16 +50,19 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return j.importTar(ctx)
 	case transfer.OpHello:
 		return j.hello(ctx)
+	case transfer.OpPull:
+		return j.pull(ctx)
 	}
 	return transfer.Result{}, errs.Invalid("hull-image does not know the operation %q", r.Op)
 }
 
 // job is one request with what it needs.
 type job struct {
-	request transfer.Request
-	store   *layers.Store
-	stage   *stage
-	say     func(string)
+	request  transfer.Request
+	store    *layers.Store
+	stage    *stage
+	progress func(transfer.Progress)
+	say      func(string)
 }
 
 // bad is an error of class ErrInvalidArgument about the job's archive. It is told without what the libraries between

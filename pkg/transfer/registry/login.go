@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -16,23 +15,6 @@ import (
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/transfer"
 )
-
-// system is how the library reaches a registry.
-func system(a transfer.Access) *types.SystemContext {
-	sys := &types.SystemContext{
-		AuthFilePath: a.AuthFile, DockerCompatAuthFilePath: a.CompatAuthFile,
-		DockerCertPath: a.CertDir, DockerPerHostCertDirPath: "", DockerRegistryUserAgent: "hull",
-	}
-	if a.TLSVerify != nil {
-		sys.DockerInsecureSkipTLSVerify = types.NewOptionalBool(!*a.TLSVerify)
-		sys.OCIInsecureSkipTLSVerify = !*a.TLSVerify
-		sys.DockerDaemonInsecureSkipTLSVerify = !*a.TLSVerify
-	}
-	if a.User != "" {
-		sys.DockerAuthConfig = &types.DockerAuthConfig{Username: a.User, Password: a.Password}
-	}
-	return sys
-}
 
 // credentials does a job on what is stored for a registry.
 func credentials(ctx context.Context, r transfer.Request) (transfer.Result, error) {
@@ -81,8 +63,7 @@ func searched(sys *types.SystemContext) ([]string, error) {
 	if err != nil || len(places) > 0 {
 		return places, err
 	}
-	//nolint:staticcheck // what comes in its place is a text for messages
-	if _, err := os.Stat(sysregistriesv2.ConfigPath(sys)); errors.Is(err, os.ErrNotExist) {
+	if !configured(sys) {
 		return []string{"docker.io"}, nil
 	}
 	return nil, nil
@@ -106,7 +87,11 @@ func login(ctx context.Context, sys *types.SystemContext, key string, r transfer
 		}
 	}
 	host, _, _ := strings.Cut(key, "/")
-	err := docker.CheckAuth(ctx, sys, username, password, host)
+	reach, err := guardedHost(sys, host)
+	if err != nil {
+		return "", err
+	}
+	err = docker.CheckAuth(ctx, reach, username, password, host)
 	if errors.As(err, new(docker.ErrUnauthorizedForCredentials)) {
 		return "", errdefs.ErrPermissionDenied.WithMessage(fmt.Sprintf("log into %q: invalid username/password", key))
 	}

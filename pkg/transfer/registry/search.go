@@ -58,6 +58,10 @@ func split(sys *types.SystemContext, term string) (places []string, words string
 }
 
 func searchOne(ctx context.Context, sys *types.SystemContext, place, words string, limit int) ([]transfer.Found, error) {
+	sys, err := guardedHost(sys, place)
+	if err != nil {
+		return nil, err
+	}
 	list, err := docker.SearchRegistry(ctx, sys, place, words, limit)
 	if err != nil {
 		return nil, noSearch(err, place)
@@ -106,7 +110,11 @@ func tags(ctx context.Context, sys *types.SystemContext, s transfer.Search) ([]t
 		if strings.Contains(strings.TrimPrefix(name, "/"), ":") || strings.Contains(name, "@") {
 			return nil, errs.WithHint(errs.Invalid("%q has a tag or a digest", s.Term), "name the repository alone")
 		}
-		list, err := docker.GetRepositoryTags(ctx, sys, ref)
+		reach, err := guarded(sys, named)
+		if err != nil {
+			return nil, err
+		}
+		list, err := docker.GetRepositoryTags(ctx, reach, ref)
 		if err != nil {
 			failed = append(failed, reachError(err, "list the tags of %q", named.Name()))
 			continue

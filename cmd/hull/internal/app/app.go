@@ -35,7 +35,7 @@ func Main(args []string, s streams.Streams) int {
 	ctx, stop := withSignals(context.Background()) //nolint:forbidigo // here it begins
 	defer stop()
 	err := newTree(s).execute(ctx, args)
-	if caught, ok := errors.AsType[signalError](context.Cause(ctx)); ok && errors.Is(err, context.Canceled) {
+	if caught, ok := errors.AsType[signalError](context.Cause(ctx)); ok && (errors.Is(err, context.Canceled) || errors.Is(err, caught)) {
 		return 128 + int(caught.Signal)
 	}
 	printError(s.Err, err)

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/ctrflags"
+	"hull.dev/hull/cmd/hull/internal/pulling"
+	"hull.dev/hull/libpod"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
 )
@@ -15,6 +17,7 @@ import (
 // NewCreate makes "hull create".
 func NewCreate(d Deps) *cobra.Command {
 	flags := ctrflags.New()
+	var pull pulling.Flags
 	var attach []string
 	cmd := &cobra.Command{
 		Use: "create [options] IMAGE [COMMAND [ARG...]]", Short: "Create but do not start a container",
@@ -34,6 +37,9 @@ func NewCreate(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := fetch(ctx, d, e, &pull, &o); err != nil {
+			return err
+		}
 		c, err := e.Containers.Create(ctx, o)
 		if err != nil {
 			return err
@@ -42,6 +48,7 @@ func NewCreate(d Deps) *cobra.Command {
 		return err
 	}
 	flags.Add(cmd.Flags(), false)
+	pull.Add(cmd.Flags())
 	// As podman and docker have it: start --attach attaches what the container has, whatever is said here.
 	cmd.Flags().StringSliceVarP(&attach, "attach", "a", nil, "STDIN, STDOUT or STDERR; start --attach attaches them all")
 	return cmd
@@ -56,6 +63,7 @@ type runOptions struct {
 // NewRun makes "hull run".
 func NewRun(d Deps) *cobra.Command {
 	flags := ctrflags.New()
+	var pull pulling.Flags
 	o := &runOptions{}
 	cmd := &cobra.Command{
 		Use: "run [options] IMAGE [COMMAND [ARG...]]", Short: "Run a command in a new container",
@@ -71,14 +79,39 @@ func NewRun(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := fetch(cmd.Context(), d, e, &pull, &create); err != nil {
+			return err
+		}
 		return run(cmd.Context(), d, e.Containers, create, o)
 	}
 	fs := cmd.Flags()
 	flags.Add(fs, true)
+	pull.Add(fs)
 	fs.BoolVarP(&o.detach, "detach", "d", false, "Run container in background and print container ID")
 	fs.BoolVar(&o.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
 	fs.StringSliceVarP(&o.attach, "attach", "a", nil, "Attach to STDIN, STDOUT or STDERR")
 	return cmd
+}
+
+// fetch brings the image here as --pull says, before anything is made.
+func fetch(ctx context.Context, d Deps, e *libpod.Engine, flags *pulling.Flags, o *define.CreateOptions) error {
+	if o.Rootfs {
+		return nil
+	}
+	pull, err := flags.Options(ctx, d.Streams, e.Config)
+	if err != nil {
+		return err
+	}
+	pull.Policy = o.Pull
+	if !o.Quiet {
+		pull.Progress = pulling.Progress(d.Streams)
+	}
+	ids, err := e.Images.Pull(ctx, o.Image, pull)
+	if err != nil {
+		return err
+	}
+	o.Image = pulling.Reference(o.Image, ids)
+	return nil
 }
 
 func run(ctx context.Context, d Deps, s *containers.Service, create define.CreateOptions, o *runOptions) error {

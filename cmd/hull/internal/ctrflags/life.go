@@ -85,8 +85,11 @@ func (g *imageFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringVar(&g.imageVolume, "image-volume", "anonymous", `How the image's own volumes are made ("anonymous"|"ignore"|"tmpfs")`)
 }
 
-func (g *imageFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, _ *config.Config) error {
-	o.Pull, o.Rootfs = strings.ToLower(g.pull), g.rootfs
+func (g *imageFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.Config) error {
+	if !fs.Changed("pull") && c.Engine.PullPolicy != "" {
+		g.pull = c.Engine.PullPolicy
+	}
+	o.Pull, o.Rootfs, o.Quiet = strings.ToLower(g.pull), g.rootfs, g.quiet
 	switch o.Pull {
 	case "true":
 		o.Pull = "always"

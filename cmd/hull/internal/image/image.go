@@ -13,6 +13,7 @@ import (
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/images"
+	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
 )
 
@@ -20,6 +21,7 @@ import (
 type Engine interface {
 	Load(ctx context.Context, o images.LoadOptions) ([]string, error)
 	Import(ctx context.Context, o images.ImportOptions) (string, error)
+	Pull(ctx context.Context, ref string, o images.PullOptions) ([]string, error)
 	List(ctx context.Context, o define.ImageListOptions) ([]define.ImageSummary, error)
 	Inspect(ctx context.Context, ref string) (define.ImageInspect, error)
 	History(ctx context.Context, ref string) ([]define.ImageHistoryLayer, error)
@@ -35,6 +37,7 @@ var _ Engine = (*images.Service)(nil)
 type Deps struct {
 	Streams streams.Streams
 	Engine  func(context.Context) (Engine, error)
+	Config  func() (*config.Config, error)
 }
 
 // do opens the engine and gives it to fn.

@@ -11,7 +11,9 @@ import (
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/images"
+	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/transfer"
 )
 
 // fake is an engine with two images that remembers what it was asked for.
@@ -20,6 +22,7 @@ type fake struct {
 	list  define.ImageListOptions
 	rm    define.ImageRemoveOptions
 	imp   images.ImportOptions
+	pull  images.PullOptions
 }
 
 var id = strings.Repeat("ab", 32)
@@ -34,6 +37,18 @@ func (f *fake) Load(_ context.Context, o images.LoadOptions) ([]string, error) {
 func (f *fake) Import(_ context.Context, o images.ImportOptions) (string, error) {
 	f.imp = o
 	return id, nil
+}
+
+func (f *fake) Pull(_ context.Context, ref string, o images.PullOptions) ([]string, error) {
+	f.pull = o
+	if ref != "a" {
+		return nil, errs.NotFound("%s: manifest unknown", ref)
+	}
+	if o.Progress != nil {
+		o.Progress(transfer.Progress{Text: "Trying to pull a..."})
+		o.Progress(transfer.Progress{Blob: &transfer.Blob{Digest: "sha256:0", Kind: "blob", State: transfer.BlobExists}})
+	}
+	return []string{id}, nil
 }
 
 func (f *fake) List(_ context.Context, o define.ImageListOptions) ([]define.ImageSummary, error) {
@@ -76,7 +91,10 @@ func (f *fake) Exists(_ context.Context, ref string) (bool, error) { return ref 
 func run(t *testing.T, f *fake, maker func(Deps) *cobra.Command, args ...string) (string, string, error) {
 	t.Helper()
 	s, b := streams.Test()
-	cmd := maker(Deps{Streams: s, Engine: func(context.Context) (Engine, error) { return f, nil }})
+	cmd := maker(Deps{
+		Streams: s, Engine: func(context.Context) (Engine, error) { return f, nil },
+		Config: func() (*config.Config, error) { return config.Default(), nil },
+	})
 	cmd.SetArgs(args)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err := cmd.ExecuteContext(t.Context())
@@ -185,5 +203,42 @@ func TestExistsAndTag(t *testing.T) {
 	}
 	if _, _, err := run(t, f, NewUntag, "a"); err != nil || strings.Join(f.asked, " ") != "a" {
 		t.Errorf("%v, %v", f.asked, err)
+	}
+}
+
+func TestPull(t *testing.T) {
+	f := &fake{}
+	out, warnings, err := run(t, f, NewPull, "a")
+	if err != nil || out != id+"\n" || warnings != "Trying to pull a...\n" || f.pull.Policy != "always" || f.pull.Retry != 3 {
+		t.Errorf("%q, %q, %+v, %v", out, warnings, f.pull, err)
+	}
+	out, warnings, err = run(t, f, NewPull, "-q", "x", "a")
+	if err == nil || out != id+"\n" || warnings != "" {
+		t.Errorf("one of two: %q, %q, %v", out, warnings, err)
+	}
+	out, _, err = run(t, f, NewPull, "--format", "json", "a")
+	want := `{"text":"Trying to pull a..."}` + "\n" + `{"blob":{"digest":"sha256:0","kind":"blob","state":"exists","done":0}}` + "\n" +
+		`{"image":"` + id + `","reference":"a"}` + "\n"
+	if err != nil || out != want {
+		t.Errorf("json: %q, %v", out, err)
+	}
+	_, _, err = run(t, f, NewPull, "--platform", "linux/arm/v7", "--creds", "u:p:q", "--tls-verify=false", "--retry", "0", "--retry-delay", "5s", "a")
+	p := f.pull
+	if err != nil || p.OS != "linux" || p.Arch != "arm" || p.Variant != "v7" || p.Access.User != "u" || p.Access.Password != "p:q" ||
+		*p.Access.TLSVerify || p.Retry != 0 || p.RetryDelay != 5*time.Second || p.Choose != nil {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for _, args := range [][]string{
+		nil,
+		{"--platform", "linux/arm", "--arch", "arm64", "a"},
+		{"--retry-delay", "x", "a"},
+		{"--creds", "u", "a"},
+		{"--authfile", "/nosuch", "a"},
+		{"--cert-dir", "/nosuch", "a"},
+		{"--format", "yaml", "a"},
+	} {
+		if _, _, err := run(t, f, NewPull, args...); err == nil {
+			t.Errorf("%q is taken", args)
+		}
 	}
 }

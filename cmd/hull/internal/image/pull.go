@@ -1,0 +1,115 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"hull.dev/hull/cmd/hull/internal/pulling"
+	"hull.dev/hull/pkg/errs"
+)
+
+// pullOptions are what pull has besides the flags that run has too.
+type pullOptions struct {
+	pulling.Flags
+	policy, certDir, format string
+	allTags, quiet          bool
+}
+
+// NewPull makes hull pull.
+func NewPull(d Deps) *cobra.Command {
+	o := &pullOptions{}
+	cmd := &cobra.Command{
+		Use: "pull [options] IMAGE [IMAGE...]", Short: "Pull an image from a registry",
+		Example: "  hull pull alpine\n  hull pull --platform linux/arm64 docker.io/library/alpine:latest\n  hull pull oci-archive:image.tar",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errs.Invalid("requires at least 1 arg(s), only received 0")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return d.do(cmd.Context(), func(e Engine) error { return d.pull(cmd.Context(), e, args, o) })
+		},
+	}
+	f := cmd.Flags()
+	o.Add(f)
+	f.BoolVarP(&o.allTags, "all-tags", "a", false, "All tagged images in the repository will be pulled")
+	f.StringVar(&o.certDir, "cert-dir", "", "Pathname of a directory containing TLS certificates and keys")
+	f.Bool("disable-content-trust", false, "This is a Docker specific option and is a NOOP")
+	f.StringVar(&o.format, "format", "", `"json" prints each event and the images as lines of JSON`)
+	f.StringVar(&o.policy, "policy", "always", `Pull image policy ("always"|"missing"|"never"|"newer")`)
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress output information when pulling images")
+	return cmd
+}
+
+// pull fetches each image and goes on after one that fails.
+func (d Deps) pull(ctx context.Context, e Engine, refs []string, o *pullOptions) error {
+	c, err := d.Config()
+	if err != nil {
+		return err
+	}
+	options, err := o.Options(ctx, d.Streams, c)
+	if err != nil {
+		return err
+	}
+	options.Policy, options.AllTags = o.policy, o.allTags
+	if o.certDir != "" {
+		if options.Access.CertDir, err = folder(o.certDir); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.format != "" && o.format != "json":
+		return errs.Invalid("--format %q: json is there", o.format)
+	case o.format == "json":
+		options.Progress = pulling.JSON(d.Streams)
+	case !o.quiet:
+		options.Progress = pulling.Progress(d.Streams)
+	}
+	var failed []error
+	for _, ref := range refs {
+		ids, err := e.Pull(ctx, ref, options)
+		if err == nil {
+			err = d.pulled(ref, ids, o.format == "json")
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// pulled prints the ids.
+func (d Deps) pulled(ref string, ids []string, asJSON bool) error {
+	for _, id := range ids {
+		var err error
+		if asJSON {
+			err = json.NewEncoder(d.Streams.Out).Encode(struct {
+				Image     string `json:"image"`
+				Reference string `json:"reference"`
+			}{id, ref})
+		} else {
+			_, err = fmt.Fprintln(d.Streams.Out, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func folder(path string) (string, error) {
+	if st, err := os.Stat(path); err != nil || !st.IsDir() {
+		return "", errs.NotFound("--cert-dir %q is not a folder", path)
+	}
+	return filepath.Abs(path)
+}

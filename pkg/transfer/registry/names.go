@@ -1,0 +1,85 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.podman.io/image/v5/pkg/shortnames"
+	"go.podman.io/image/v5/pkg/sysregistriesv2"
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage/pkg/configfile"
+
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/transfer"
+)
+
+// resolution is what a name may mean by registries.conf.
+type resolution struct {
+	candidates []candidate
+	ambiguous  bool   // a user at a terminal is asked
+	enforced   bool   // and must be: short-name-mode is enforcing
+	why        string // for people; "" when it is obvious
+	joined     func([]error) error
+}
+
+// resolve finds the full names that a name stands for. chosen, when it is set, is the one that the user picked.
+func resolve(sys *types.SystemContext, name, pick string) (*resolution, error) {
+	if pick != "" {
+		c, err := chosen(sys, name, pick)
+		return &resolution{candidates: []candidate{c}}, err
+	}
+	mode, err := sysregistriesv2.GetShortNameMode(sys)
+	if err != nil {
+		return nil, err
+	}
+	// The library would ask at a terminal, which this process does not have, or refuse.
+	quiet := *sys
+	permissive := types.ShortNameModePermissive
+	quiet.ShortNameMode = &permissive
+	found, err := shortnames.Resolve(&quiet, name)
+	if err != nil && shortnames.IsShortName(name) && !configured(sys) {
+		c, err := named("docker.io/" + name)
+		if err == nil && !strings.Contains(name, "/") {
+			c, err = named("docker.io/library/" + name)
+		}
+		return &resolution{
+			candidates: []candidate{{name: c}}, why: fmt.Sprintf("Resolving %q to docker.io: there is no registries.conf", name),
+		}, err
+	}
+	if err != nil {
+		err = errs.Invalid("%v", err)
+		if strings.Contains(err.Error(), "did not resolve to an alias") {
+			err = errs.WithHint(err, "write the registry too, docker.io/library/%s, or set unqualified-search-registries in registries.conf", name)
+		}
+		return nil, err
+	}
+	r := &resolution{why: found.Description(), joined: found.FormatPullErrors}
+	for _, c := range found.PullCandidates {
+		full, err := digestAlone(c.Value)
+		if err != nil {
+			return nil, err
+		}
+		r.candidates = append(r.candidates, candidate{name: full})
+	}
+	r.ambiguous = len(r.candidates) > 1 && mode != types.ShortNameModeDisabled
+	r.enforced = r.ambiguous && mode == types.ShortNameModeEnforcing
+	return r, nil
+}
+
+// configured reports whether there is a registries.conf; files beside it with aliases alone are none.
+func configured(sys *types.SystemContext) bool {
+	for _, err := range configfile.Read(&configfile.File{
+		Name: "registries", Extension: "conf", EnvironmentName: "CONTAINERS_REGISTRIES_CONF", DoNotLoadDropInFiles: true,
+		CustomConfigFilePath: sys.SystemRegistriesConfPath, ErrorIfNotFound: true,
+	}) {
+		return !errors.Is(err, configfile.ErrConfigFileNotFound)
+	}
+	return false
+}
+
+// cutTransport splits TRANSPORT:DETAILS; ok is false for a name.
+func cutTransport(text string) (transport, details string, ok bool) {
+	transport, details, ok = strings.Cut(text, ":")
+	return transport, details, ok && transfer.IsTransport(transport)
+}

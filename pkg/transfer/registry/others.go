@@ -1,0 +1,121 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/directory"
+	"go.podman.io/image/v5/docker/archive"
+	"go.podman.io/image/v5/docker/daemon"
+	"go.podman.io/image/v5/docker/reference"
+	ociarchive "go.podman.io/image/v5/oci/archive"
+	"go.podman.io/image/v5/oci/layout"
+	"go.podman.io/image/v5/sif"
+	"go.podman.io/image/v5/storage"
+	"go.podman.io/image/v5/types"
+
+	"hull.dev/hull/pkg/errs"
+	local "hull.dev/hull/pkg/reference"
+	"hull.dev/hull/pkg/transfer"
+)
+
+// others are the transports beside registries and the store, from containers-transports(5).
+func others() []types.ImageTransport {
+	return []types.ImageTransport{
+		directory.Transport, archive.Transport, daemon.Transport, ociarchive.Transport, layout.Transport, sif.Transport,
+	}
+}
+
+// pullOther fetches an image that is in no registry.
+func (j *job) pullOther(ctx context.Context, sys *types.SystemContext, transport, details string) (transfer.Result, error) {
+	if transport == storage.Transport.Name() {
+		return j.pullStored(ctx, details)
+	}
+	if transport == archive.Transport.Name() && !strings.Contains(details, ":") { // all images in it
+		j.request.Path, j.request.Source = details, details
+		return j.load(ctx)
+	}
+	for _, t := range others() {
+		if t.Name() != transport {
+			continue
+		}
+		src, err := t.ParseReference(details)
+		if err != nil {
+			return transfer.Result{}, errs.Invalid("%s:%s: %v", transport, details, err)
+		}
+		f := fetch{src: src}
+		if f.name, err = nameOf(sys, src); err == nil && f.name == nil {
+			f.id, err = idOf(ctx, sys, src)
+		}
+		var id string
+		if err == nil {
+			id, err = j.fetch(ctx, sys, f)
+		}
+		if err != nil {
+			return transfer.Result{}, explained(err, nil)
+		}
+		img := transfer.Image{ID: id}
+		if f.name != nil {
+			img.Names = []string{f.name.String()}
+		}
+		return transfer.Result{Images: []transfer.Image{img}}, nil
+	}
+	return transfer.Result{}, errs.Invalid("no transport is called %q", transport)
+}
+
+// pullStored finds an image of this store: there is nothing to fetch. One of another store is hull save's work.
+func (j *job) pullStored(ctx context.Context, details string) (transfer.Result, error) {
+	if strings.HasPrefix(details, "[") {
+		return transfer.Result{}, errs.NotBuilt("containers-storage: with a store of its own")
+	}
+	img, name, err := j.store.Image(ctx, details)
+	if err != nil {
+		return transfer.Result{}, err
+	}
+	return transfer.Result{Images: []transfer.Image{{ID: img.ID, Names: []string{name}}}}, nil
+}
+
+// nameOf is the name that the image has where it comes from, or nil.
+func nameOf(sys *types.SystemContext, src types.ImageReference) (reference.Named, error) {
+	text := ""
+	switch src.Transport().Name() {
+	case archive.Transport.Name(), daemon.Transport.Name():
+		if src.DockerReference() == nil {
+			return nil, nil //nolint:nilnil // it has none
+		}
+		text = src.DockerReference().String()
+	case layout.Transport.Name():
+		_, text, _ = strings.Cut(src.StringWithinTransport(), ":")
+	case ociarchive.Transport.Name():
+		d, err := ociarchive.LoadManifestDescriptorWithContext(sys, src)
+		if err != nil {
+			return nil, err
+		}
+		text = d.Annotations[v1.AnnotationRefName]
+	}
+	if text == "" {
+		return nil, nil //nolint:nilnil // it has none
+	}
+	full, err := local.NormalizeLocal(text)
+	if err != nil {
+		return nil, err
+	}
+	return named(full.String())
+}
+
+// idOf is the id that an image without a name gets: the digest of its config.
+func idOf(ctx context.Context, sys *types.SystemContext, src types.ImageReference) (_ string, err error) {
+	img, err := src.NewImage(ctx, sys)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, img.Close()) }()
+	d := img.ConfigInfo().Digest
+	if d.Validate() != nil { // schema 1 has none
+		return "", fmt.Errorf("%s:%s: the image has no config to name it by", src.Transport().Name(), src.StringWithinTransport())
+	}
+	return d.Encoded(), nil
+}

@@ -1,0 +1,68 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/signature"
+
+	"hull.dev/hull/pkg/errs"
+)
+
+// classed is an error of the library with the class that it has here.
+type classed struct {
+	error
+	class error
+}
+
+func (c *classed) Unwrap() []error { return []error{c.error, c.class} }
+
+// explained gives an error of a pull its class and the way out. name is nil for what does not come from a registry.
+func explained(err error, name reference.Named) error {
+	if _, ours := errors.AsType[*classed](err); ours || errs.Hint(err) != "" {
+		return err
+	}
+	host, repository := "the registry", "NAME"
+	if name != nil {
+		host, repository = reference.Domain(name), name.Name()
+	}
+	text := err.Error()
+	code := status(err)
+	hint := func(class error, format string, args ...any) error {
+		return errs.WithHint(&classed{err, class}, format, args...)
+	}
+	if stranger, ok := errors.AsType[*strangerError](err); ok {
+		// Not with the library's words around it: they tell the token server's whole URL.
+		return errs.WithHint(errdefs.ErrPermissionDenied.WithMessage(fmt.Sprintf("%s is not trusted with its credentials: %v", host, stranger)),
+			"if it is right, an entry with location = %q in registries.conf allows it", strings.TrimPrefix(stranger.realm, "http://"))
+	}
+	_, denied := errors.AsType[signature.PolicyRequirementError](err)
+	_, dns := errors.AsType[*net.DNSError](err)
+	_, op := errors.AsType[*net.OpError](err)
+	_, timeout := errors.AsType[*url.Error](err)
+	switch {
+	case denied:
+		return hint(errdefs.ErrPermissionDenied, "policy.json says which images are accepted (man 5 containers-policy.json)")
+	case strings.Contains(text, " is blocked in "):
+		return hint(errdefs.ErrPermissionDenied, "registries.conf blocks it (blocked = true)")
+	case isCertificate(err):
+		return hint(errdefs.ErrUnavailable, "--tls-verify=false trusts it blindly; its authority's certificate goes into certs.d/%s/ca.crt or a folder for --cert-dir", host)
+	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		return hint(errdefs.ErrUnavailable, "--tls-verify=false, or insecure = true for %s in registries.conf, talks to it in the clear", host)
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return hint(errdefs.ErrPermissionDenied, "hull login %s", host)
+	case code == http.StatusNotFound, strings.Contains(text, "manifest unknown"), strings.Contains(text, "name unknown"):
+		return hint(errdefs.ErrNotFound, "hull search --list-tags %s shows the tags that there are", repository)
+	case dns, op, timeout, code >= http.StatusInternalServerError:
+		return hint(errdefs.ErrUnavailable, "check the name of the registry, the network and HTTPS_PROXY")
+	case name == nil && strings.Contains(text, "no such file or directory"):
+		return &classed{err, errdefs.ErrNotFound}
+	}
+	return err
+}
