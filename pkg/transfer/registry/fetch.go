@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -145,28 +144,4 @@ func (j *job) blobs() (events chan types.ProgressProperties, done chan struct{})
 		}
 	}()
 	return events, done
-}
-
-// lineWriter says what is written to it, line by line.
-type lineWriter struct {
-	say  func(string)
-	rest []byte
-}
-
-func (w *lineWriter) Write(p []byte) (int, error) {
-	w.rest = append(w.rest, p...)
-	for {
-		line, rest, ok := bytes.Cut(w.rest, []byte("\n"))
-		if !ok {
-			return len(p), nil
-		}
-		w.say(string(line))
-		w.rest = rest
-	}
-}
-
-func (w *lineWriter) end() {
-	if len(w.rest) > 0 {
-		w.say(string(w.rest))
-	}
 }
