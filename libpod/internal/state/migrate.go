@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"path/filepath"
 
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/lockfile"
 )
 
 // The migrations, oldest first: the number of a schema is how many were applied (PRAGMA user_version). A migration that
@@ -69,8 +71,7 @@ CREATE TABLE execs (
 CREATE INDEX execs_container ON execs (container_id);
 `}
 
-// migrate applies what the file lacks. Two processes may come at once: the version is read again inside the
-// transaction, which only one holds.
+// migrate applies what the file lacks. Two processes may come at once: the version is read again under the lock.
 func (f *file) migrate(ctx context.Context, db *sql.DB) error {
 	version, err := schemaVersion(ctx, db)
 	if err != nil {
@@ -83,6 +84,12 @@ func (f *file) migrate(ctx context.Context, db *sql.DB) error {
 	if version == len(f.migrations) {
 		return nil
 	}
+	// The switch to WAL does not wait for another connection's, as all else does: it is an error at once.
+	lock, err := lockfile.Dir(filepath.Dir(f.path)).Lock(ctx, filepath.Base(f.path)+".lock")
+	if err != nil {
+		return err
+	}
+	defer lock.Remove()
 	// WAL lets readers and one writer go on beside each other; it is a property of the file.
 	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return err
