@@ -38,6 +38,9 @@ func (c Client) Run(ctx context.Context, r Request, stdin *os.File, onProgress f
 	if stdin != nil {
 		cmd.Stdin = stdin
 	}
+	if r.Output != nil {
+		cmd.Stdout = r.Output
+	}
 	asks, ask, err := os.Pipe()
 	if err != nil {
 		return Result{}, err

@@ -1,9 +1,10 @@
 // Package transfer is what hull and hull-image say to each other. hull-image is the program that reads archives and talks
 // to registries: slow to start and exposed to data of strangers, so it is apart from the one that users run all day.
 //
-// hull starts hull-image once per job, inside the same user and mount namespaces. Three descriptors matter:
+// hull starts hull-image once per job, inside the same user and mount namespaces. These descriptors matter:
 //
 //	0  the archive, when it comes from hull's standard input; else /dev/null
+//	1  where an archive is written to that hull asked for; else /dev/null
 //	3  hull → hull-image: one Request as JSON; then nothing, and its end means that hull is gone: the job is cancelled
 //	4  hull-image → hull: one Message as JSON per line: any number with Progress, one with Result or Error, the end
 //
@@ -14,6 +15,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/containerd/errdefs"
 
@@ -50,6 +52,11 @@ type Request struct {
 	Login  Login  `json:"login,omitzero"`
 	Search Search `json:"search,omitzero"`
 	Pull   Pull   `json:"pull,omitzero"`
+	Save   Save   `json:"save,omitzero"`
+	Push   Push   `json:"push,omitzero"`
+
+	// Output is what hull-image has as descriptor 1; nil is /dev/null.
+	Output *os.File `json:"-"`
 
 	// HelloPath is the static program of the built-in image.
 	HelloPath string `json:"helloPath,omitempty"`
@@ -87,6 +94,8 @@ type Result struct {
 	Found  []Found     `json:"found,omitempty"`
 	// Candidates are the names that a short one may mean; the user chooses, and nothing was done (OpPull).
 	Candidates []string `json:"candidates,omitempty"`
+	// Digest is that of the manifest that OpPush wrote.
+	Digest string `json:"digest,omitempty"`
 }
 
 // Image is an image that is now in the store.

@@ -59,6 +59,10 @@ var stories = map[string]story{
 	"import":          {act: "import $BUSYBOX other"},
 	"load":            {act: "load -i $ARCHIVE"},
 	"pull":            {act: "pull docker-archive:$ARCHIVE:archived:latest"},
+	"save":            {act: "save -o $DIR/saved.tar busybox"},
+	"save-oci":        {act: "save --format oci-archive -o $DIR/saved.tar busybox"},
+	"save-dir":        {act: "save --format docker-dir -o $DIR/saved busybox"},
+	"push":            {act: "push busybox dir:$DIR/pushed"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
 }
 

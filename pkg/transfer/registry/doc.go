@@ -52,6 +52,10 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return j.hello(ctx)
 	case transfer.OpPull:
 		return j.pull(ctx)
+	case transfer.OpSave:
+		return j.save(ctx)
+	case transfer.OpPush:
+		return j.push(ctx)
 	}
 	return transfer.Result{}, errs.Invalid("hull-image does not know the operation %q", r.Op)
 }

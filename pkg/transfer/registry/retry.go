@@ -13,24 +13,29 @@ import (
 	"github.com/docker/distribution/registry/api/errcode"
 	"go.podman.io/image/v5/docker"
 	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/transfer"
 )
 
 // firstDelay is the pause before the second try when the user says nothing; it doubles from there.
 const firstDelay = 2 * time.Second
 
-// again calls do until it succeeds, fails for good, or has been tried Request.Pull.Retry times more.
+// again calls do until it succeeds, fails for good, or has been tried as often as the request says.
 func (j *job) again(ctx context.Context, do func() error) error {
-	p := &j.request.Pull
-	delay := p.RetryDelay
+	retry, fixed := j.request.Pull.Retry, j.request.Pull.RetryDelay
+	if j.request.Op == transfer.OpPush {
+		retry, fixed = j.request.Push.Retry, j.request.Push.RetryDelay
+	}
+	delay := fixed
 	if delay == 0 {
 		delay = firstDelay
 	}
 	for try := uint(1); ; try++ {
 		err := do()
-		if err == nil || ctx.Err() != nil || try > p.Retry || !mayPass(err) {
+		if err == nil || ctx.Err() != nil || try > retry || !mayPass(err) {
 			return err
 		}
-		j.say(fmt.Sprintf("Failed, retrying in %s ... (%d/%d). Error: %v", delay, try, p.Retry, err))
+		j.say(fmt.Sprintf("Failed, retrying in %s ... (%d/%d). Error: %v", delay, try, retry, err))
 		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:
@@ -38,7 +43,7 @@ func (j *job) again(ctx context.Context, do func() error) error {
 			timer.Stop()
 			return context.Cause(ctx)
 		}
-		if p.RetryDelay == 0 {
+		if fixed == 0 {
 			delay *= 2
 		}
 	}

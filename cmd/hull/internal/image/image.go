@@ -29,6 +29,8 @@ type Engine interface {
 	Untag(ctx context.Context, ref string, names []string) error
 	Remove(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error)
 	Exists(ctx context.Context, ref string) (bool, error)
+	Save(ctx context.Context, refs []string, o images.SaveOptions) error
+	Push(ctx context.Context, ref, destination string, o images.PushOptions) (string, error)
 }
 
 var _ Engine = (*images.Service)(nil)

@@ -23,6 +23,8 @@ type fake struct {
 	rm    define.ImageRemoveOptions
 	imp   images.ImportOptions
 	pull  images.PullOptions
+	save  images.SaveOptions
+	push  images.PushOptions
 }
 
 var id = strings.Repeat("ab", 32)

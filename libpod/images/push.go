@@ -1,0 +1,124 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/transfer"
+)
+
+// PushOptions is what podman-push(1) can be asked for.
+type PushOptions struct {
+	transfer.Push // ID and Destination are the service's; paths may be relative
+	Access        transfer.Access
+	DigestFile    string                  // where the manifest's digest is written to, or ""
+	Progress      func(transfer.Progress) // nil: quiet
+}
+
+// Push copies an image to a registry, or where the destination's transport says, and returns the digest of the manifest
+// that was written. Without a destination the image's name is where it goes.
+func (s *Service) Push(ctx context.Context, ref, destination string, o PushOptions) (_ string, err error) {
+	img, name, err := s.layers.Image(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	if destination == "" {
+		if !slices.Contains(img.Names, name) {
+			return "", errs.WithHint(errs.Invalid("image %q is named by its id, which is not the name of a place", ref),
+				"hull push %s REGISTRY/NAME:TAG", ref)
+		}
+		destination = name
+	}
+	r := s.request(transfer.OpPush)
+	r.Push, r.Access, r.Source = o.Push, o.Access, destination
+	r.Push.ID = img.ID
+	if r.Push.Destination, err = absoluteDestination(destination); err != nil {
+		return "", err
+	}
+	for _, path := range []*string{&r.Access.AuthFile, &r.Access.CertDir, &r.Push.SigstoreKey, &r.Push.SigstoreParameters} {
+		if *path, err = absolute(*path); err != nil {
+			return "", err
+		}
+	}
+	if r.Push.EncryptionKeys, err = absoluteKeys(o.EncryptionKeys); err != nil {
+		return "", err
+	}
+	if o.Compress && !strings.HasPrefix(r.Push.Destination, "dir:") {
+		return "", errs.Invalid("--compress can only be set when the destination is dir:PATH")
+	}
+	var digestFile *output
+	if o.DigestFile != "" { // before the work, because it would be for nothing
+		if digestFile, err = openOutput(o.DigestFile); err != nil {
+			return "", err
+		}
+		defer func() { err = errors.Join(err, digestFile.drop()) }()
+	}
+	result, err := s.transfer.Run(ctx, r, nil, o.Progress)
+	if err != nil {
+		return "", err
+	}
+	s.event("push", img.ID, destination)
+	if digestFile != nil {
+		if _, err = digestFile.WriteString(result.Digest); err == nil {
+			err = digestFile.commit()
+		}
+		if err != nil {
+			return "", fmt.Errorf("write the digest to %q: %w", o.DigestFile, err)
+		}
+	}
+	return result.Digest, nil
+}
+
+// absoluteDestination completes a name with the transport of registries, and makes the path of the others absolute,
+// because hull-image works in another folder.
+func absoluteDestination(text string) (string, error) {
+	transport, details, ok := strings.Cut(text, ":")
+	switch {
+	case !ok || !transfer.IsTransport(transport):
+		return "docker://" + text, nil
+	case !transfer.IsPathTransport(transport):
+		return text, nil
+	}
+	path, rest, tagged := strings.Cut(details, ":")
+	if path == "" {
+		return "", errs.Invalid("invalid destination %q: no path", text)
+	}
+	path, err := absolute(path)
+	if err != nil {
+		return "", err
+	}
+	if tagged {
+		path += ":" + rest
+	}
+	return transport + ":" + path, nil
+}
+
+// absoluteKeys makes the paths of keys for encryption absolute: jwe:PATH and pkcs7:PATH have one.
+func absoluteKeys(keys []string) ([]string, error) {
+	var out []string
+	for _, key := range keys {
+		kind, path, _ := strings.Cut(key, ":")
+		if kind == "jwe" || kind == "pkcs7" {
+			path, err := absolute(path)
+			if err != nil {
+				return nil, err
+			}
+			key = kind + ":" + path
+		}
+		out = append(out, key)
+	}
+	return out, nil
+}
+
+// absolute is filepath.Abs, but "" stays "".
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
+}
