@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,11 +23,13 @@ import (
 // mend brings a container whose lock we hold into a state that its row tells truly: it undoes a create, finishes a
 // removal (and returns errGone), and cleans up after a run that has ended or never came to be.
 func (s *Service) mend(ctx context.Context, c *locked) error {
-	switch c.Intent {
-	case state.IntentCreate, state.IntentRemove, state.IntentRemoveVolumes:
+	if c.Intent != state.IntentNone || c.run != nil {
 		if err := s.endUndelivered(ctx, c); err != nil {
 			return err
 		}
+	}
+	switch c.Intent {
+	case state.IntentCreate, state.IntentRemove, state.IntentRemoveVolumes:
 		if err := s.remove(ctx, c, c.Intent == state.IntentRemoveVolumes); err != nil {
 			return explain("finish the removal of", &c.Config, err)
 		}
@@ -62,15 +65,40 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 	return nil
 }
 
-// endUndelivered waits for the monitor of a run that died before the container was made: it gives up by itself, as does
-// its runtime, for want of a spec.
+// endUndelivered waits for the monitor of a start that died before the runtime had its spec: it gives up by itself, as does
+// its runtime. Its last act may be to have the runtime delete the container, which must not meet the next start's. We
+// hold the lock, so nobody else will deliver.
 func (s *Service) endUndelivered(ctx context.Context, c *locked) error {
-	if c.run != nil {
+	if c.run != nil && (c.run.Intent != state.IntentStart || !undelivered(s.dir(c.id()))) {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, 10*time.Second)
+	const tick = 2 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return errors.Join(s.takeStartBack(c.id()), s.waitEnd(wait, c.id()))
+	for {
+		alive, err := protocol.Alive(s.dir(c.id()))
+		if err != nil || !alive {
+			return err
+		}
+		m, err := protocol.ReadStatus(s.dir(c.id()))
+		if err == nil && m.State != protocol.StateStarting {
+			return nil
+		}
+		if err := s.takeStartBack(c.id()); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the monitor of a start that was killed: %w", context.Cause(ctx))
+		case <-time.After(tick):
+		}
+	}
+}
+
+// undelivered reports whether the runtime of the container that runs in dir has not been given its spec.
+func undelivered(dir string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(filepath.Join(dir, protocol.SpecFile), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO
 }
 
 // ended reports whether a run is over, and how it ended; nil where there was never a process.

@@ -27,6 +27,7 @@ func (s *suite) others(t *testing.T) {
 		"runtime/hangs":         runtimeHangs,
 		"runtime/hangs-killed":  runtimeHangsKilled,
 		"runtime/dies":          runtimeDies,
+		"runtime/gives-up-slow": runtimeGivesUpSlowly,
 		"runtime/not-a-program": runtimeMissing,
 		"descriptors/few":       fewDescriptors,
 		"racers/create-create":  racersCreate,
@@ -135,6 +136,20 @@ func monitorKilledExec(b *box) {
 	}
 	b.must("exec c true")
 	b.must("stop -t0 c")
+	b.end()
+}
+
+// runtimeGivesUpSlowly: hull dies before the runtime has its spec, and the next start comes while the monitor still gives
+// the first one up.
+func runtimeGivesUpSlowly(b *box) {
+	flag := b.runtime(`case " $* " in *" delete "*) sleep 1 ;; esac`)
+	b.must(flag + "create --name c busybox true")
+	b.died = true
+	if r := b.do("start -a c", "HULL_FAILPOINT=start/network"); r.code != 137 {
+		b.t.Fatalf("not killed: %s", r)
+	}
+	b.must("start -a c")
+	b.whole()
 	b.end()
 }
 

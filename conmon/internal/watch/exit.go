@@ -87,9 +87,7 @@ func (m *monitor) Cleaned() {
 func (m *monitor) OwnerGone() {
 	switch m.phase {
 	case waiting:
-		if m.req == nil {
-			m.phase = done // it never asked for anything
-		}
+		m.phase = done // it never asked for anything, or nothing has been done about it
 	case starting:
 		m.giveUpUnlessDelivered()
 	case exited:

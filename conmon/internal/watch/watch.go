@@ -115,8 +115,11 @@ func (m *monitor) Request(payload []byte) protocol.Hello {
 	return protocol.Hello{Stdin: req.AttachStdin, Stdout: req.AttachStdout, Stderr: req.AttachStderr}
 }
 
-// begin takes possession of Dir, once, and starts the process.
+// begin takes possession of Dir, once, and starts the process. An owner who has gone already leaves nothing to begin.
 func (m *monitor) begin() error {
+	if m.phase == done {
+		return nil
+	}
 	if err := unix.Chdir(m.req.Dir); err != nil {
 		return &os.PathError{Op: "chdir", Path: m.req.Dir, Err: err}
 	}
