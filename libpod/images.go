@@ -11,11 +11,10 @@ import (
 	"hull.dev/hull/pkg/transfer"
 )
 
-// newImages makes the service for images. It removes containers with rmi --force through the engine, whose service for
-// containers is made after it.
+// newImages makes the service for images.
 func newImages(e *Engine, o Options) *images.Service {
 	return images.New(images.Config{
-		Layers: e.Layers, Transfer: newTransfer(o.Config), Containers: remover{e}, HelloPath: helloPath(o.Config),
+		Layers: e.Layers, Transfer: newTransfer(o.Config), Containers: containersOf{e}, HelloPath: helloPath(o.Config),
 		Emit: func(event define.Event) { e.Events.Write(event) },
 	})
 }
@@ -38,11 +37,23 @@ func helloPath(c *config.Config) string {
 	return path
 }
 
-// remover removes containers for rmi --force.
-type remover struct{ engine *Engine }
+// containersOf is what images need of the containers, whose service is made after theirs.
+type containersOf struct{ engine *Engine }
 
-func (r remover) Remove(ctx context.Context, ref string, o define.RemoveOptions) error {
-	return r.engine.Containers.Remove(ctx, ref, o)
+func (c containersOf) Remove(ctx context.Context, ref string, o define.RemoveOptions) error {
+	return c.engine.Containers.Remove(ctx, ref, o)
+}
+
+func (c containersOf) ReleaseImage(ctx context.Context, imageID string) error {
+	return c.engine.Containers.ReleaseImage(ctx, imageID)
+}
+
+func (c containersOf) UsingImage(ctx context.Context, imageID string) ([]string, error) {
+	return c.engine.state.UsingImage(ctx, imageID)
+}
+
+func (c containersOf) UsedImages(ctx context.Context) (map[string]int, error) {
+	return c.engine.state.UsedImages(ctx)
 }
 
 // imagesOf is what containers need of the images.

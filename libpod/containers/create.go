@@ -204,9 +204,7 @@ func (s *Service) explainTaken(ctx context.Context, name string, err error) erro
 func (s *Service) build(ctx context.Context, c *locked, p *plan) error {
 	o := &c.Config.Options
 	if !o.Rootfs {
-		made, err := s.Layers.CreateContainer(ctx, layers.CreateOptions{
-			ID: c.id(), ImageID: c.Config.ImageID, IDMap: layerMap(c.Config.IDMap), Auto: p.auto, Volatile: o.Remove,
-		})
+		made, err := s.makeLayer(ctx, c, p)
 		if err != nil {
 			return err
 		}
@@ -234,6 +232,18 @@ func (s *Service) build(ctx context.Context, c *locked, p *plan) error {
 		return errs.WithHint(err, "name another file with --cidfile")
 	}
 	return nil
+}
+
+// makeLayer makes the container's layer while nobody can release the image.
+func (s *Service) makeLayer(ctx context.Context, c *locked, p *plan) (layers.Container, error) {
+	l, err := s.holdImage(ctx, c.Config.ImageID)
+	if err != nil {
+		return layers.Container{}, err
+	}
+	defer l.Unlock()
+	return s.Layers.CreateContainer(ctx, layers.CreateOptions{
+		ID: c.id(), ImageID: c.Config.ImageID, IDMap: layerMap(c.Config.IDMap), Auto: p.auto, Volatile: c.Config.Options.Remove,
+	})
 }
 
 func layerMap(m *define.IDMap) *layers.IDMap {
@@ -295,7 +305,7 @@ func (s *Service) dismantle(ctx context.Context, c *locked) error {
 		}
 	}
 	failpoint.Hit("rm/volumes")
-	if err := s.State.RemoveContainer(ctx, c.id(), gone); err != nil {
+	if err := s.forget(ctx, c, gone); err != nil {
 		return err
 	}
 	failpoint.Hit("rm/row")

@@ -199,7 +199,7 @@ func (s *Service) releaseOurs(ctx context.Context, c *locked) error {
 	case c.Intent != state.IntentNone:
 		return s.deleteLayer(ctx, c)
 	}
-	return s.Layers.UnmountAll(ctx, c.id())
+	return s.Layers.Unmount(ctx, c.id())
 }
 
 // removeDir takes the runtime directory of a container away, with what is mounted in it.

@@ -31,9 +31,14 @@ func (s *Service) family(ctx context.Context) (*family, error) {
 		return nil, err
 	}
 	f := &family{Tree: tree, children: map[string]int{}}
-	users := map[string]int{}
+	users, err := s.containers.UsedImages(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range tree.Containers {
-		users[c.ImageID]++
+		if !c.Ours {
+			users[c.ImageID]++
+		}
 	}
 	for _, img := range tree.Images {
 		m := member{Image: img, users: users[img.ID]}

@@ -73,6 +73,31 @@ func (m remover) Remove(ctx context.Context, ref string, _ define.RemoveOptions)
 	return m.r.layers.Delete(ctx, ref)
 }
 
+func (m remover) ReleaseImage(ctx context.Context, imageID string) error {
+	return m.r.layers.Release(ctx, imageID)
+}
+
+func (m remover) UsingImage(ctx context.Context, imageID string) (ids []string, err error) {
+	all, err := m.r.layers.Containers(ctx)
+	for _, c := range all {
+		if c.Ours && c.ImageID == imageID {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids, err
+}
+
+func (m remover) UsedImages(ctx context.Context) (map[string]int, error) {
+	all, err := m.r.layers.Containers(ctx)
+	used := map[string]int{}
+	for _, c := range all {
+		if c.Ours {
+			used[c.ImageID]++
+		}
+	}
+	return used, err
+}
+
 // add makes an image with one layer on top of parent's, an hour after the one before.
 func (r *rig) add(parent, label string, names ...string) string {
 	r.t.Helper()

@@ -94,26 +94,32 @@ func (s *Service) remove(ctx context.Context, ref string, o define.ImageRemoveOp
 // freeFromContainers is an error when a container uses the image, unless force removes it. Another engine's container is
 // that engine's to remove.
 func (s *Service) freeFromContainers(ctx context.Context, id string, force bool) error {
-	users, err := s.layers.Users(ctx, id)
+	others, err := s.layers.Users(ctx, id)
 	if err != nil {
 		return err
 	}
-	for _, c := range users {
-		if !force || !c.Ours {
-			err := errs.Conflict("image used by %s: image is in use by a container: consider listing external containers and force-removing image", c.ID)
-			hint := "hull rmi --force removes the container too"
-			if !c.Ours {
-				hint = "the container is not hull's; podman ps --all --external shows whose it is"
-			}
-			return errs.WithExit(errs.WithHint(err, "%s", hint), exitInUse)
+	ours, err := s.containers.UsingImage(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(others) > 0:
+		return inUse(others[0].ID, "the container is not hull's; podman ps --all --external shows whose it is")
+	case len(ours) > 0 && !force:
+		return inUse(ours[0], "hull rmi --force removes the container too")
+	}
+	for _, c := range ours {
+		if err := s.containers.Remove(ctx, c, define.RemoveOptions{Force: true, Ignore: true, Depend: true}); err != nil {
+			return fmt.Errorf("remove container %q of the image: %w", c[:12], err)
 		}
 	}
-	for _, c := range users {
-		if err := s.containers.Remove(ctx, c.ID, define.RemoveOptions{Force: true, Ignore: true, Depend: true}); err != nil {
-			return fmt.Errorf("remove container %q of the image: %w", c.ID[:12], err)
-		}
-	}
-	return nil
+	return s.containers.ReleaseImage(ctx, id)
+}
+
+// inUse says which container uses an image.
+func inUse(container, hint string) error {
+	err := errs.Conflict("image used by %s: image is in use by a container: consider listing external containers and force-removing image", container)
+	return errs.WithExit(errs.WithHint(err, "%s", hint), exitInUse)
 }
 
 // removeWithParents removes the image, then its parents for as long as they are left without name and child.

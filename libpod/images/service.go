@@ -22,8 +22,15 @@ type Transfer interface {
 	Run(ctx context.Context, r transfer.Request, stdin *os.File, progress func(transfer.Progress)) (transfer.Result, error)
 }
 
-// ContainerRemover removes a container of hull's with all that belongs to it; rmi --force needs it.
-type ContainerRemover interface {
+// Containers is what images need of hull's containers.
+type Containers interface {
+	// UsingImage returns the ids of the containers that are made from an image.
+	UsingImage(ctx context.Context, imageID string) ([]string, error)
+	// UsedImages returns of each image how many containers are made from it, unless that is none.
+	UsedImages(ctx context.Context) (map[string]int, error)
+	// ReleaseImage has the store know that no container is made from the image, where that is so.
+	ReleaseImage(ctx context.Context, imageID string) error
+	// Remove removes a container with all that belongs to it; rmi --force needs it.
 	Remove(ctx context.Context, ref string, o define.RemoveOptions) error
 }
 
@@ -31,7 +38,7 @@ type ContainerRemover interface {
 type Service struct {
 	layers     *layers.Store
 	transfer   Transfer
-	containers ContainerRemover
+	containers Containers
 	hello      string
 	emit       func(define.Event)
 }
@@ -40,7 +47,7 @@ type Service struct {
 type Config struct {
 	Layers     *layers.Store
 	Transfer   Transfer
-	Containers ContainerRemover
+	Containers Containers
 	HelloPath  string             // the program of the built-in image; "" when it is not installed
 	Emit       func(define.Event) // nil: nobody listens
 }

@@ -54,11 +54,15 @@ func (s *Service) pass(ctx context.Context, o define.CheckOptions) ([]define.Fin
 	if err != nil {
 		return nil, err
 	}
+	keepers, err := s.checkKeepers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	damage, err := s.Layers.Check(ctx, !o.Quick, o.MaxAge)
 	if err != nil {
 		return nil, err
 	}
-	found = append(append(found, volumes...), files...)
+	found = slices.Concat(found, volumes, keepers, files)
 	for _, text := range damage.Texts() {
 		found = append(found, define.Finding{Text: text})
 	}

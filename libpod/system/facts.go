@@ -166,16 +166,23 @@ func (s *Service) lookStore(ctx context.Context, found map[string]*facts, of fun
 		return err
 	}
 	for _, r := range records {
-		if r.Ours {
+		if r.Ours && !r.Keeps {
 			of(r.ID).record = true
 		}
+	}
+	own, err := s.Layers.OwnLayers()
+	if err != nil {
+		return err
+	}
+	for id, whole := range own {
+		of(id).record = whole || of(id).row == nil
 	}
 	for id, f := range found {
 		if !f.record || f.run != nil {
 			continue
 		}
-		n, err := s.Layers.Mounted(ctx, id)
-		if err == nil && n > 0 {
+		mounted, err := s.Layers.Mounted(ctx, id)
+		if err == nil && mounted {
 			f.things = append(f.things, thing{layer, s.Layers.GraphRoot()})
 		}
 	}

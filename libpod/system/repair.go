@@ -29,7 +29,7 @@ func (s *Service) Repair(ctx context.Context, found []define.Finding, o define.C
 		}
 	}
 	failed = append(failed, s.withLocks(ctx, ids, func(id string, f *facts) error { return s.scrub(ctx, id, f) }))
-	failed = append(failed, s.repairFiles(ctx))
+	failed = append(failed, s.repairFiles(ctx), s.repairKeepers(ctx))
 	damage, err := s.Layers.Check(ctx, !o.Quick, o.MaxAge)
 	if err == nil {
 		err = damage.Repair(o.Force)
@@ -64,7 +64,7 @@ func (s *Service) scrub(ctx context.Context, id string, f *facts) error {
 		case cgroup:
 			failed = append(failed, removeCgroup(t.path))
 		case layer:
-			failed = append(failed, s.Layers.UnmountAll(ctx, id))
+			failed = append(failed, s.Layers.Unmount(ctx, id))
 		default:
 			failed = append(failed, os.RemoveAll(t.path))
 		}

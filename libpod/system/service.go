@@ -25,6 +25,7 @@ type Containers interface {
 	Locks() lockfile.Dir
 	// Unsettled says what a dead process left of a container whose lock the caller holds.
 	Unsettled(row *state.Container, run *state.Run, execs []*define.ExecSession) string
+	ReleaseImage(ctx context.Context, imageID string) error
 }
 
 // Images is what the system needs of the images' service.

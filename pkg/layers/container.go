@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"go.podman.io/storage"
@@ -51,10 +52,9 @@ type CreateOptions struct {
 	LabelOptions []string          // SELinux, "TYPE:VALUE"; empty without SELinux
 	StorageOpt   map[string]string // the driver's, as --storage-opt size=1G
 	MountOptions []string          // besides storage.conf's
-	Metadata     json.RawMessage   // kept for the caller; nil or a JSON value
 }
 
-// Container is a container's record in the store.
+// Container is a container's record in the store. One with a layer of its own has no record, and no LayerID.
 type Container struct {
 	ID           string
 	Names        []string // none with hull's
@@ -64,8 +64,8 @@ type Container struct {
 	ProcessLabel string
 	Created      time.Time
 	IDMap        *IDMap
-	Metadata     json.RawMessage
 	Ours         bool // made by hull
+	Keeps        bool // made by hull, to keep the image for all of its containers
 }
 
 // metadata is what hull writes in a container record's metadata. The field Hull marks the record as hull's; podman's has
@@ -76,8 +76,8 @@ type metadata struct {
 }
 
 type marker struct {
-	Version int             `json:"version"` // 1
-	Data    json.RawMessage `json:"data,omitempty"`
+	Version int  `json:"version"` // 1
+	Keeps   bool `json:"keeps,omitempty"`
 }
 
 // LayerID is the id of the layer of the container with this id.
@@ -86,8 +86,8 @@ func LayerID(containerID string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// CreateContainer makes a writable layer on top of an image and its record. Errors: ErrNotFound for the image,
-// ErrAlreadyExists for the id. A process that dies in it leaves what Delete removes.
+// CreateContainer makes a writable layer on top of an image, and keeps the image. Errors: ErrNotFound for the image,
+// ErrAlreadyExists for the id. A process that dies in it leaves what Delete removes, and a keeper.
 func (s *Store) CreateContainer(ctx context.Context, o CreateOptions) (Container, error) {
 	store, err := s.opened(ctx)
 	if err != nil {
@@ -96,7 +96,10 @@ func (s *Store) CreateContainer(ctx context.Context, o CreateOptions) (Container
 	if !reference.IsID(o.ID) { // the library would take a prefix or name of another container for it later
 		return Container{}, invalid("container id %q is not 64 hexadecimal digits", o.ID)
 	}
-	meta, err := json.Marshal(metadata{Hull: &marker{Version: 1, Data: o.Metadata}})
+	if own, err := s.createOwn(ctx, &o); own || err != nil {
+		return Container{ID: o.ID, ImageID: o.ImageID, Ours: true}, wrap(err, "make layer of container %q", short(o.ID))
+	}
+	meta, err := json.Marshal(metadata{Hull: &marker{Version: 1}})
 	if err != nil {
 		return Container{}, err
 	}
@@ -132,9 +135,12 @@ func (o *CreateOptions) mapping() types.IDMappingOptions {
 	return types.IDMappingOptions{UIDMap: toStorage(o.IDMap.UIDs), GIDMap: toStorage(o.IDMap.GIDs)}
 }
 
-// Mount mounts the container's root file system and returns where. Mounts are counted: each needs its Unmount. The mount
-// is made in the mount namespace of the caller.
+// Mount mounts the container's root file system, if it is not mounted, and returns where. The mount is made in the mount
+// namespace of the caller.
 func (s *Store) Mount(ctx context.Context, id string) (string, error) {
+	if s.isOwn(id) {
+		return s.mountOwn(id)
+	}
 	store, err := s.opened(ctx)
 	if err != nil {
 		return "", err
@@ -143,57 +149,51 @@ func (s *Store) Mount(ctx context.Context, id string) (string, error) {
 	return path, wrap(err, "mount container %q", short(id))
 }
 
-// Unmount takes one mount back. A container that is not mounted or not there is fine.
+// Unmount unmounts the container, however often it was mounted. One that is not mounted or not there is fine.
 func (s *Store) Unmount(ctx context.Context, id string) error {
-	return s.unmount(ctx, id, false)
-}
-
-// UnmountAll unmounts the container however often it was mounted: the repair after a crash, and stop.
-func (s *Store) UnmountAll(ctx context.Context, id string) error {
-	return s.unmount(ctx, id, true)
-}
-
-func (s *Store) unmount(ctx context.Context, id string, all bool) error {
+	if s.isOwn(id) {
+		return s.unmountOwn(id)
+	}
 	store, err := s.opened(ctx)
 	if err != nil {
 		return err
 	}
 	// By the layer's id, which is known: the record need not be read for it.
-	_, err = store.Unmount(LayerID(id), all)
+	_, err = store.Unmount(LayerID(id), true)
 	if errors.Is(err, storage.ErrLayerUnknown) || errors.Is(err, storage.ErrLayerNotMounted) {
 		return nil
 	}
 	return wrap(err, "unmount container %q", short(id))
 }
 
-// Mounted reports how often the container is mounted, as the store has it.
-func (s *Store) Mounted(ctx context.Context, id string) (int, error) {
+// Mounted reports whether the container is mounted, as the store has it.
+func (s *Store) Mounted(ctx context.Context, id string) (bool, error) {
+	if s.isOwn(id) {
+		dir := s.ownDir(id)
+		return mounted(dir, filepath.Join(dir, "merged")), nil
+	}
 	store, err := s.opened(ctx)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	n, err := store.Mounted(LayerID(id))
-	return n, wrap(err, "look at mounts of container %q", short(id))
+	return n > 0, wrap(err, "look at mounts of container %q", short(id))
 }
 
-// Delete removes the container's record and layer, unmounting it first. What is gone already is fine: also a record
-// without a layer and a layer without a record.
+// Delete removes the container's layer, unmounting it first. What is gone already is fine: also a record without a layer
+// and a layer without a record.
 func (s *Store) Delete(ctx context.Context, id string) error {
+	if !reference.IsID(id) {
+		return invalid("container id %q is not 64 hexadecimal digits", id)
+	}
+	if s.isOwn(id) {
+		return s.deleteOwn(id)
+	}
 	store, err := s.opened(ctx)
 	if err != nil {
 		return err
 	}
-	if !reference.IsID(id) {
-		return invalid("container id %q is not 64 hexadecimal digits", id)
-	}
-	err = store.DeleteContainer(id)
-	if errors.Is(err, storage.ErrNotAContainer) || errors.Is(err, storage.ErrContainerUnknown) {
-		err = store.DeleteLayer(LayerID(id))
-		if errors.Is(err, storage.ErrLayerUnknown) || errors.Is(err, storage.ErrNotALayer) {
-			err = nil
-		}
-	}
-	return wrap(err, "delete layer of container %q", short(id))
+	return wrap(s.deleteInStore(store, id), "delete layer of container %q", short(id))
 }
 
 // Container returns the record of a container of hull's or of another engine; ErrNotFound when there is none.
@@ -232,6 +232,10 @@ func (s *Store) Size(ctx context.Context, id string) (rw, rootfs int64, err erro
 	if err != nil {
 		return 0, 0, err
 	}
+	if s.isOwn(id) {
+		rw, rootfs, err = s.sizeOwn(store, id)
+		return rw, rootfs, wrap(err, "measure container %q", short(id))
+	}
 	layerID := LayerID(id)
 	rw, err = store.DiffSize("", layerID)
 	if err != nil {
@@ -263,7 +267,7 @@ func container(c *storage.Container) Container {
 	}
 	var meta metadata
 	if json.Unmarshal([]byte(c.Metadata), &meta) == nil && meta.Hull != nil {
-		out.Ours, out.Metadata = true, meta.Hull.Data
+		out.Ours, out.Keeps = true, meta.Hull.Keeps
 	}
 	return out
 }

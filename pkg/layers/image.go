@@ -79,13 +79,13 @@ func (s *Store) DeleteImage(ctx context.Context, id string) ([]string, error) {
 	return gone, wrap(err, "delete image %q", short(id))
 }
 
-// Users returns the containers, of any engine, that are made from the image.
+// Users returns the containers of other engines that are made from the image.
 func (s *Store) Users(ctx context.Context, imageID string) ([]Container, error) {
 	all, err := s.Containers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(c Container) bool { return c.ImageID != imageID }), nil
+	return slices.DeleteFunc(all, func(c Container) bool { return c.Ours || c.ImageID != imageID }), nil
 }
 
 func image(i *storage.Image) Image {

@@ -9,9 +9,12 @@ import (
 // OverlayDirs returns the folders that overlay puts a container's root file system together from, by the names that
 // podman-inspect(1) has for them, without opening the store; nil with another driver, or when the layer is not there.
 func (s *Store) OverlayDirs(containerID string, mounted bool) map[string]string {
-	home := filepath.Join(s.GraphRoot(), "overlay")
-	dir := filepath.Join(home, LayerID(containerID))
-	lower, err := os.ReadFile(filepath.Join(dir, "lower"))
+	home := s.overlayHome()
+	dir := s.ownDir(containerID)
+	if !s.isOwn(containerID) {
+		dir = filepath.Join(home, LayerID(containerID))
+	}
+	lower, err := os.ReadFile(filepath.Join(dir, lowerFile))
 	if err != nil {
 		return nil
 	}

@@ -27,14 +27,16 @@ type Lock struct {
 var ErrBusy = errors.New("locked by another process")
 
 // TryLock takes the lock called name, or returns ErrBusy at once.
-func (d Dir) TryLock(name string) (*Lock, error) {
+func (d Dir) TryLock(name string) (*Lock, error) { return d.try(name, unix.LOCK_EX) }
+
+func (d Dir) try(name string, how int) (*Lock, error) {
 	path := filepath.Join(string(d), name)
 	for {
 		f, err := open(path)
 		if err != nil {
 			return nil, err
 		}
-		if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if err := flock(f, how|unix.LOCK_NB); err != nil {
 			_ = f.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
 				return nil, ErrBusy
@@ -51,9 +53,18 @@ func (d Dir) TryLock(name string) (*Lock, error) {
 // Lock takes the lock called name and waits for it until ctx ends. The wait is a poll that slows down from 1 ms to
 // 20 ms: flock(2) has no deadline, and a thread that blocks in it cannot be cancelled.
 func (d Dir) Lock(ctx context.Context, name string) (*Lock, error) {
+	return d.wait(ctx, name, unix.LOCK_EX)
+}
+
+// Share is Lock for one of many holders, beside whom nobody has the lock alone. A shared lock is never removed.
+func (d Dir) Share(ctx context.Context, name string) (*Lock, error) {
+	return d.wait(ctx, name, unix.LOCK_SH)
+}
+
+func (d Dir) wait(ctx context.Context, name string, how int) (*Lock, error) {
 	wait := time.Millisecond
 	for {
-		l, err := d.TryLock(name)
+		l, err := d.try(name, how)
 		if !errors.Is(err, ErrBusy) {
 			return l, err
 		}

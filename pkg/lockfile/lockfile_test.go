@@ -66,6 +66,33 @@ func TestLockWaits(t *testing.T) {
 	})
 }
 
+func TestShare(t *testing.T) {
+	d := Dir(t.TempDir())
+	a, err := d.Share(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := d.Share(t.Context(), "a")
+	if err != nil {
+		t.Fatalf("a second holder: %v", err)
+	}
+	a.Unlock()
+	if _, err := d.TryLock("a"); !errors.Is(err, ErrBusy) {
+		t.Errorf("alone beside a holder: %v, want %v", err, ErrBusy)
+	}
+	b.Unlock()
+	alone, err := d.TryLock("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := d.Share(ctx, "a"); err == nil {
+		t.Error("shared beside one who has it alone")
+	}
+	alone.Remove()
+}
+
 func TestRemoveTakesTheFileAway(t *testing.T) {
 	d := Dir(t.TempDir())
 	l, err := d.TryLock("a")

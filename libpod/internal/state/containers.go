@@ -201,10 +201,27 @@ func (s *Store) Rename(ctx context.Context, id, name string) error {
 // RemoveContainer deletes the row with what hangs on it, and these volumes, which nobody else uses. A row that a loss of
 // power brings back has the intent to be removed.
 func (s *Store) RemoveContainer(ctx context.Context, id string, volumes []string) error {
-	return s.durable.tx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM containers WHERE id = ?", id); err != nil {
-			return fmt.Errorf("remove the row of container %s: %w", id, err)
+	_, err := s.removeContainer(ctx, volumes, "DELETE FROM containers WHERE id = ?", id)
+	return err
+}
+
+// RemoveUnlessLast is RemoveContainer, unless no other container is made from the image. It reports whether the row is gone.
+func (s *Store) RemoveUnlessLast(ctx context.Context, id, imageID string, volumes []string) (bool, error) {
+	return s.removeContainer(ctx, volumes, "DELETE FROM containers WHERE id = ?1 AND EXISTS "+
+		"(SELECT 1 FROM containers WHERE image_id = ?2 AND id != ?1)", id, imageID)
+}
+
+func (s *Store) removeContainer(ctx context.Context, volumes []string, query string, args ...any) (gone bool, err error) {
+	err = s.durable.tx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return fmt.Errorf("remove the row of container %s: %w", args[0], err)
 		}
+		n, err := result.RowsAffected()
+		if n == 0 || err != nil {
+			return err
+		}
+		gone = true
 		for _, name := range volumes {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM volumes WHERE name = ?", name); err != nil {
 				return fmt.Errorf("remove the row of volume %q: %w", name, err)
@@ -212,6 +229,7 @@ func (s *Store) RemoveContainer(ctx context.Context, id string, volumes []string
 		}
 		return nil
 	})
+	return gone && err == nil, err
 }
 
 func (s *Store) exec(ctx context.Context, f *file, query string, args ...any) error {
@@ -316,9 +334,24 @@ func (s *Store) Unfinished(ctx context.Context) ([]*Container, error) {
 	return s.containers(ctx, "WHERE intent != ''")
 }
 
-// UsingImage returns the containers made from an image.
-func (s *Store) UsingImage(ctx context.Context, imageID string) ([]*Container, error) {
-	return s.containers(ctx, "WHERE image_id = ?", imageID)
+// UsingImage returns the ids of the containers made from an image, also of those that are being created or removed.
+func (s *Store) UsingImage(ctx context.Context, imageID string) ([]string, error) {
+	return s.strings(ctx, "SELECT id FROM containers WHERE image_id = ?", imageID)
+}
+
+// UsedImages returns of each image how many containers are made from it. Images that none is made from are not in it.
+func (s *Store) UsedImages(ctx context.Context) (map[string]int, error) {
+	used := map[string]int{}
+	if !s.durable.exists() {
+		return used, nil
+	}
+	_, err := query(ctx, s.durable, func(row scanner) (id string, err error) {
+		var n int
+		err = row.Scan(&id, &n)
+		used[id] = n
+		return id, err
+	}, "SELECT image_id, count(*) FROM containers WHERE image_id != '' GROUP BY image_id")
+	return used, err
 }
 
 // Dependents returns the ids of the containers that share something of container id.
