@@ -71,6 +71,9 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// patience is what one story may take before it counts as hung: a hundred times what it needs.
+const patience = 5 * time.Minute
+
 // runStories runs as the identity, in its namespace.
 func runStories(t *testing.T, base string, p env.Profile) { //nolint:thelper // it is the test
 	if env.Oracle() {
@@ -90,7 +93,7 @@ func runStories(t *testing.T, base string, p env.Profile) { //nolint:thelper // 
 		t.Run(p.String()+"/"+name, func(t *testing.T) {
 			t.Parallel()
 			testscript.RunT(shim{t}, testscript.Params{
-				Files: []string{file}, RequireExplicitExec: true, RequireUniqueNames: true,
+				Files: []string{file}, RequireExplicitExec: true, RequireUniqueNames: true, Deadline: time.Now().Add(patience),
 				Setup:     func(e *testscript.Env) error { return setUp(t, base, p, e) },
 				Condition: func(name string) (bool, error) { return condition(p, name) },
 				Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "until": until, "registry": registry, "layout": layout},
