@@ -11,7 +11,7 @@ import (
 
 // Inspect returns all that is known of an image.
 func (s *Service) Inspect(ctx context.Context, ref string) (define.ImageInspect, error) {
-	img, _, err := s.layers.Image(ctx, ref)
+	img, _, err := s.image(ctx, ref)
 	if err != nil {
 		return define.ImageInspect{}, err
 	}
@@ -70,7 +70,7 @@ func notNil(list []string) []string {
 
 // History returns the steps that made the image, newest first.
 func (s *Service) History(ctx context.Context, ref string) ([]define.ImageHistoryLayer, error) {
-	img, _, err := s.layers.Image(ctx, ref)
+	img, _, err := s.image(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

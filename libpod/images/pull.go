@@ -63,7 +63,7 @@ func (s *Service) Pull(ctx context.Context, ref string, o PullOptions) ([]string
 // pullName fetches an image by name, unless the policy is content with the one that is here. If there is one, its full
 // name is the one that is fetched: a short name means what is here before it means what is elsewhere.
 func (s *Service) pullName(ctx context.Context, ref, name string, o PullOptions) ([]string, error) {
-	img, full, err := s.layers.Image(ctx, name)
+	img, full, err := s.image(ctx, name)
 	here := err == nil
 	if err != nil && !errdefs.IsNotFound(err) {
 		return nil, err
@@ -72,14 +72,14 @@ func (s *Service) pullName(ctx context.Context, ref, name string, o PullOptions)
 		if err := s.EnsureHello(ctx); err != nil {
 			return nil, err
 		}
-		img, _, err = s.layers.Image(ctx, name)
+		img, _, err = s.image(ctx, name)
 		return []string{img.ID}, err
 	}
 	policy := o.Policy
 	if o.OS+o.Arch+o.Variant != "" && policy == "missing" && here && !s.isFor(ctx, img, o) {
 		policy = "newer"
 	}
-	byID := here && full == name && strings.HasPrefix(img.ID, strings.TrimPrefix(name, "sha256:"))
+	byID := here && isID(img, full)
 	switch {
 	case !here && policy == "never":
 		return nil, err

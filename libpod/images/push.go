@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"github.com/containerd/errdefs"
+
+	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/transfer"
 )
 
@@ -17,30 +21,35 @@ type PushOptions struct {
 	transfer.Push // ID and Destination are the service's; paths may be relative
 	Access        transfer.Access
 	DigestFile    string                  // where the manifest's digest is written to, or ""
+	RemoveList    bool                    // of a list: it goes when it is pushed
 	Progress      func(transfer.Progress) // nil: quiet
 }
 
 // Push copies an image to a registry, or where the destination's transport says, and returns the digest of the manifest
-// that was written. Without a destination the image's name is where it goes.
+// that was written. Without a destination the image's name is where it goes. Of a list it is the image for this machine, and
+// the whole list when that is asked for or the image is not here.
 func (s *Service) Push(ctx context.Context, ref, destination string, o PushOptions) (_ string, err error) {
-	img, name, err := s.layers.Image(ctx, ref)
+	img, name, err := s.pushed(ctx, ref, &o.Push)
 	if err != nil {
 		return "", err
 	}
 	if destination == "" {
-		if !slices.Contains(img.Names, name) {
+		if isID(img, name) {
 			return "", errs.WithHint(errs.Invalid("image %q is named by its id, which is not the name of a place", ref),
 				"hull push %s REGISTRY/NAME:TAG", ref)
 		}
 		destination = name
 	}
 	r := s.request(transfer.OpPush)
-	r.Push, r.Access, r.Source = o.Push, o.Access, destination
+	r.Push, r.Source = o.Push, destination
 	r.Push.ID = img.ID
 	if r.Push.Destination, err = absoluteDestination(destination); err != nil {
 		return "", err
 	}
-	for _, path := range []*string{&r.Access.AuthFile, &r.Access.CertDir, &r.Push.SigstoreKey, &r.Push.SigstoreParameters} {
+	if r.Access, err = absoluteAccess(o.Access); err != nil {
+		return "", err
+	}
+	for _, path := range []*string{&r.Push.SigstoreKey, &r.Push.SigstoreParameters} {
 		if *path, err = absolute(*path); err != nil {
 			return "", err
 		}
@@ -63,6 +72,7 @@ func (s *Service) Push(ctx context.Context, ref, destination string, o PushOptio
 		return "", err
 	}
 	s.event("push", img.ID, destination)
+	failpoint.Hit("push/sent")
 	if digestFile != nil {
 		if _, err = digestFile.WriteString(result.Digest); err == nil {
 			err = digestFile.commit()
@@ -71,7 +81,37 @@ func (s *Service) Push(ctx context.Context, ref, destination string, o PushOptio
 			return "", fmt.Errorf("write the digest to %q: %w", o.DigestFile, err)
 		}
 	}
+	if o.RemoveList {
+		_, failed := s.Remove(ctx, []string{img.ID}, define.ImageRemoveOptions{Force: true})
+		return result.Digest, errors.Join(failed...)
+	}
 	return result.Digest, nil
+}
+
+// isID reports whether name, which led to img, is an id.
+func isID(img layers.Image, name string) bool {
+	return strings.HasPrefix(img.ID, strings.TrimPrefix(name, "sha256:"))
+}
+
+// pushed finds what is pushed, and says in o what it is.
+func (s *Service) pushed(ctx context.Context, ref string, o *transfer.Push) (layers.Image, string, error) {
+	img, name, err := s.layers.Image(ctx, ref)
+	if err != nil {
+		return img, name, err
+	}
+	list, err := s.isList(ctx, img)
+	switch {
+	case err != nil || list == o.List:
+		return img, name, err
+	case o.List:
+		return img, name, notAList(name)
+	}
+	one, named, err := s.instance(ctx, img, name)
+	if errdefs.IsNotFound(err) {
+		o.List, o.AllImages = true, true
+		return img, name, nil
+	}
+	return one, named, err
 }
 
 // absoluteDestination completes a name with the transport of registries, and makes the path of the others absolute,
@@ -113,6 +153,14 @@ func absoluteKeys(keys []string) ([]string, error) {
 		out = append(out, key)
 	}
 	return out, nil
+}
+
+// absoluteAccess has the paths absolute.
+func absoluteAccess(a transfer.Access) (transfer.Access, error) {
+	var err1, err2 error
+	a.AuthFile, err1 = absolute(a.AuthFile)
+	a.CertDir, err2 = absolute(a.CertDir)
+	return a, errors.Join(err1, err2)
 }
 
 // absolute is filepath.Abs, but "" stays "".

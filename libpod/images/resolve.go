@@ -24,13 +24,13 @@ func (s *Service) Resolve(ctx context.Context, ref, policy string) (define.Image
 	if !slices.Contains(policies, policy) {
 		return define.Image{}, "", errs.Invalid("unsupported pull policy %q%s", policy, errs.DidYouMean(policy, policies))
 	}
-	img, name, err := s.layers.Image(ctx, ref)
+	img, name, err := s.image(ctx, ref)
 	switch {
 	case errdefs.IsNotFound(err) && policy != "never" && isHello(ref):
 		if err := s.EnsureHello(ctx); err != nil {
 			return define.Image{}, "", err
 		}
-		img, name, err = s.layers.Image(ctx, ref)
+		img, name, err = s.image(ctx, ref)
 	case errdefs.IsNotFound(err) && policy != "never":
 		err = errs.WithHint(err, "hull pull %s fetches it", ref)
 	}

@@ -78,7 +78,7 @@ func (s *Service) saved(ctx context.Context, refs []string, o SaveOptions) ([]tr
 			list[0].Names = append(list[0].Names, name.String())
 			continue
 		}
-		img, name, err := s.layers.Image(ctx, ref)
+		img, name, err := s.image(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (s *Service) saved(ctx context.Context, refs []string, o SaveOptions) ([]tr
 			at = len(list)
 			list = append(list, transfer.SaveImage{ID: img.ID})
 		}
-		if slices.Contains(img.Names, name) && !strings.Contains(name, "@") && !slices.Contains(list[at].Names, name) {
+		if !isID(img, name) && !strings.Contains(name, "@") && !slices.Contains(list[at].Names, name) {
 			list[at].Names = append(list[at].Names, name)
 		}
 	}

@@ -74,7 +74,7 @@ func (s *Service) event(status, id, name string) {
 
 // Exists reports whether ref means an image.
 func (s *Service) Exists(ctx context.Context, ref string) (bool, error) {
-	_, _, err := s.layers.Image(ctx, ref)
+	_, _, err := s.image(ctx, ref)
 	if errdefs.IsNotFound(err) {
 		return false, nil
 	}

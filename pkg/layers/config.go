@@ -143,6 +143,15 @@ func (s *Store) IsList(ctx context.Context, img Image) (bool, error) {
 	return t == typeOCIIndex || t == typeDockerList, nil
 }
 
+// Manifest is the manifest of an image or list as it was stored, and its media type.
+func (s *Store) Manifest(ctx context.Context, img Image) (data []byte, mediaType string, err error) {
+	if data, err = s.data(ctx, img, "manifest"); err != nil {
+		return nil, "", err
+	}
+	m, err := s.manifest(ctx, img)
+	return data, m.mediaType(), err
+}
+
 func (s *Store) manifest(ctx context.Context, img Image) (manifest, error) {
 	var m manifest
 	data, err := s.data(ctx, img, "manifest")

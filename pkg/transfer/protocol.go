@@ -54,6 +54,7 @@ type Request struct {
 	Pull   Pull   `json:"pull,omitzero"`
 	Save   Save   `json:"save,omitzero"`
 	Push   Push   `json:"push,omitzero"`
+	List   List   `json:"list,omitzero"`
 
 	// Output is what hull-image has as descriptor 1; nil is /dev/null.
 	Output *os.File `json:"-"`
@@ -96,6 +97,8 @@ type Result struct {
 	Candidates []string `json:"candidates,omitempty"`
 	// Digest is that of the manifest that OpPush wrote.
 	Digest string `json:"digest,omitempty"`
+	// Manifest is what OpListInspect read.
+	Manifest []byte `json:"manifest,omitempty"`
 }
 
 // Image is an image that is now in the store.

@@ -8,6 +8,12 @@ const OpPush = "push"
 // Push is what a job of OpPush is to copy, and to where (podman-push(1)).
 type Push struct {
 	ID string `json:"id,omitempty"` // of the image
+	// List says that ID is a list, which is copied as such; AllImages, with all of its images. Additional are the
+	// compressions in which each platform's image is to be there.
+	List       bool     `json:"list,omitempty"`
+	AllImages  bool     `json:"allImages,omitempty"`
+	Additional []string `json:"additional,omitempty"`
+
 	// Destination is TRANSPORT:DETAILS (containers-transports(5)), the paths in it absolute.
 	Destination string `json:"destination,omitempty"`
 

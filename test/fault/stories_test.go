@@ -65,6 +65,10 @@ var stories = map[string]story{
 	"save-oci":        {act: "save --format oci-archive -o $DIR/saved.tar busybox"},
 	"save-dir":        {act: "save --format docker-dir -o $DIR/saved busybox"},
 	"push":            {act: "push busybox dir:$DIR/pushed"},
+	"manifest-create": {act: "manifest create list busybox", fine: "already associated"},
+	"manifest-add":    {setup: []string{"manifest create list"}, act: "manifest add list busybox"},
+	"manifest-edit":   {setup: []string{"manifest create list busybox"}, act: "manifest annotate --arch arm64 list busybox"},
+	"manifest-push":   {setup: []string{"manifest create list busybox"}, act: "manifest push --rm list dir:$DIR/pushed", fine: "image not known"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
 }
 

@@ -12,6 +12,9 @@
 // (policy.json, registries.conf, certs.d, auth.json): every blob passes a digest check before the store takes it. Ours are
 // which names are tried (names.go), where credentials may go (access.go), when it is tried again (retry.go), and the words
 // of an error (pullerror.go).
+//
+// A list of images is a manifest in the store alone: its images are looked at where they are (origin.go, list.go) and read
+// from there when the list is copied (listsource.go).
 package registry
 
 import (
@@ -56,6 +59,10 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return j.save(ctx)
 	case transfer.OpPush:
 		return j.push(ctx)
+	case transfer.OpListAdd:
+		return j.listAdd(ctx)
+	case transfer.OpListInspect:
+		return j.listInspect(ctx)
 	}
 	return transfer.Result{}, errs.Invalid("hull-image does not know the operation %q", r.Op)
 }

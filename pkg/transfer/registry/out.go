@@ -13,13 +13,13 @@ import (
 )
 
 // copyOut copies an image out of the store and returns the manifest that was written.
-func (j *job) copyOut(ctx context.Context, id string, to types.ImageReference, o copy.Options) (_ []byte, err error) {
+func (j *job) copyOut(ctx context.Context, id string, to types.ImageReference, o copy.Options) ([]byte, error) {
 	img, err := j.store.ImageByID(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if list, err := j.store.IsList(ctx, img); err == nil && list {
-		return nil, errs.WithHint(errs.NotBuilt("copying a list of images out of the store"), "the images in it can be named one by one")
+		return nil, errs.WithHint(errs.Invalid("image %q is a list of images", img.ID[:12]), "hull manifest push copies it")
 	}
 	store, err := j.store.Raw()
 	if err != nil {
@@ -29,6 +29,11 @@ func (j *job) copyOut(ctx context.Context, id string, to types.ImageReference, o
 	if err != nil {
 		return nil, err
 	}
+	return j.copyFrom(ctx, from, to, o)
+}
+
+// copyFrom copies what comes from this store, and from where its lists say, and returns the manifest that was written.
+func (j *job) copyFrom(ctx context.Context, from, to types.ImageReference, o copy.Options) (_ []byte, err error) {
 	// policy.json is about what comes in; what is in the store was let in.
 	policy, err := signature.NewPolicyContext(&signature.Policy{Default: signature.PolicyRequirements{signature.NewPRInsecureAcceptAnything()}})
 	if err != nil {

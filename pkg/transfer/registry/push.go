@@ -51,7 +51,11 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 	}()
 	var written []byte
 	err = j.again(ctx, func() (err error) {
-		written, err = j.copyOut(ctx, o.ID, to, *options)
+		if o.List {
+			written, err = j.copyList(ctx, o.ID, to, *options)
+		} else {
+			written, err = j.copyOut(ctx, o.ID, to, *options)
+		}
 		return err
 	})
 	if err != nil {
@@ -129,6 +133,13 @@ func (j *job) pushOptions(sys *types.SystemContext) (*copy.Options, error) {
 	}
 	if o.SigstoreKey != "" {
 		c.SignSigstorePrivateKeyPassphrase = o.Passphrase
+	}
+	for _, name := range o.Additional {
+		algorithm, err := compression.AlgorithmByName(name)
+		if err != nil {
+			return nil, errs.Invalid("%v", err)
+		}
+		c.EnsureCompressionVariantsExist = append(c.EnsureCompressionVariantsExist, copy.OptionCompressionVariant{Algorithm: algorithm, Level: o.CompressionLevel})
 	}
 	if err := encryption(c, o.EncryptionKeys, o.EncryptLayers); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
+	"hull.dev/hull/cmd/hull/internal/manifest"
 	"hull.dev/hull/cmd/hull/internal/registry"
 	"hull.dev/hull/cmd/hull/internal/system"
 	"hull.dev/hull/libpod"
@@ -60,6 +61,16 @@ func (d deps) system() system.Deps {
 
 func (d deps) image() image.Deps {
 	return image.Deps{Streams: d.streams, Config: d.config, Engine: func(ctx context.Context) (image.Engine, error) {
+		e, err := d.engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return e.Images, nil
+	}}
+}
+
+func (d deps) manifest() manifest.Deps {
+	return manifest.Deps{Streams: d.streams, Config: d.config, Engine: func(ctx context.Context) (manifest.Engine, error) {
 		e, err := d.engine(ctx)
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
+	"hull.dev/hull/cmd/hull/internal/manifest"
 	"hull.dev/hull/cmd/hull/internal/registry"
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/cmd/hull/internal/system"
@@ -33,7 +34,10 @@ type entry struct {
 }
 
 // table is every command that is built, sorted by group and name.
-func table() []entry {
+func table() []entry { return slices.Concat(alone(), grouped()) }
+
+// alone are the commands without a group.
+func alone() []entry {
 	return []entry{
 		{"", "attach", func(d deps) *cobra.Command { return container.NewAttach(d.container()) }},
 		{"", "completion", newCompletion},
@@ -69,6 +73,12 @@ func table() []entry {
 		{"", "unshare", func(d deps) *cobra.Command { return system.NewUnshare(d.system()) }},
 		{"", "version", newVersion},
 		{"", "wait", func(d deps) *cobra.Command { return container.NewWait(d.container()) }},
+	}
+}
+
+// grouped are those with one.
+func grouped() []entry {
+	return []entry{
 		{"container", "attach", func(d deps) *cobra.Command { return container.NewAttach(d.container()) }},
 		{"container", "cleanup", func(d deps) *cobra.Command { return container.NewCleanup(d.container()) }},
 		{"container", "create", func(d deps) *cobra.Command { return container.NewCreate(d.container()) }},
@@ -101,6 +111,14 @@ func table() []entry {
 		{"image", "save", func(d deps) *cobra.Command { return image.NewSave(d.image()) }},
 		{"image", "search", func(d deps) *cobra.Command { return registry.NewSearch(d.registry()) }},
 		{"image", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
+		{"manifest", "add", func(d deps) *cobra.Command { return manifest.NewAdd(d.manifest()) }},
+		{"manifest", "annotate", func(d deps) *cobra.Command { return manifest.NewAnnotate(d.manifest()) }},
+		{"manifest", "create", func(d deps) *cobra.Command { return manifest.NewCreate(d.manifest()) }},
+		{"manifest", "exists", func(d deps) *cobra.Command { return manifest.NewExists(d.manifest()) }},
+		{"manifest", "inspect", func(d deps) *cobra.Command { return manifest.NewInspect(d.manifest()) }},
+		{"manifest", "push", func(d deps) *cobra.Command { return manifest.NewPush(d.manifest()) }},
+		{"manifest", "remove", func(d deps) *cobra.Command { return manifest.NewRemove(d.manifest()) }},
+		{"manifest", "rm", func(d deps) *cobra.Command { return manifest.NewRm(d.manifest()) }},
 		{"system", "check", func(d deps) *cobra.Command { return system.NewCheck(d.system()) }},
 		{"system", "events", func(d deps) *cobra.Command { return system.NewEvents(d.system()) }},
 		{"system", "info", func(d deps) *cobra.Command { return system.NewInfo(d.system()) }},
@@ -113,6 +131,7 @@ func groups() map[string]string {
 	return map[string]string{
 		"container":         "Manage containers",
 		"image":             "Manage images",
+		"manifest":          "Manipulate manifest lists and image indexes",
 		"network":           "Manage networks",
 		"pod":               "Manage pods",
 		"secret":            "Manage secrets",

@@ -140,14 +140,19 @@ func NewRmi(d Deps) *cobra.Command {
 
 func (d Deps) rm(ctx context.Context, e Engine, refs []string, o define.ImageRemoveOptions) error {
 	reports, failed := e.Remove(ctx, refs, o)
+	return Removed(d.Streams, reports, failed)
+}
+
+// Removed prints what became of images that were to go, and makes one error of those that there were.
+func Removed(s streams.Streams, reports []define.ImageRemoveReport, failed []error) error {
 	for _, r := range reports {
 		for _, name := range r.Untagged {
-			if _, err := fmt.Fprintln(d.Streams.Out, "Untagged:", name); err != nil {
+			if _, err := fmt.Fprintln(s.Out, "Untagged:", name); err != nil {
 				failed = append(failed, err)
 			}
 		}
 		if r.Deleted != "" {
-			if _, err := fmt.Fprintln(d.Streams.Out, "Deleted:", r.Deleted); err != nil {
+			if _, err := fmt.Fprintln(s.Out, "Deleted:", r.Deleted); err != nil {
 				failed = append(failed, err)
 			}
 		}
