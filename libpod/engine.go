@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"path/filepath"
 
+	"hull.dev/hull/libpod/artifacts"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/libpod/internal/monitor"
@@ -37,6 +38,7 @@ type Engine struct {
 	Containers *containers.Service
 	Others     containers.Others
 	Images     *images.Service
+	Artifacts  *artifacts.Service
 	Registries *registries.Service
 	System     *system.Service
 	Events     *events.Log
@@ -78,6 +80,7 @@ func Open(o Options) (*Engine, error) {
 		}
 	}
 	e.Images = newImages(e, o)
+	e.Artifacts = artifacts.New(store, newTransfer(o.Config))
 	e.Registries = &registries.Service{Transfer: newTransfer(o.Config)}
 	e.Containers = &containers.Service{
 		State: e.state, Layers: store, Images: imagesOf{e.Images}, Config: o.Config, Events: e.Events,

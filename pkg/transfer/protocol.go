@@ -56,6 +56,9 @@ type Request struct {
 	Push   Push   `json:"push,omitzero"`
 	List   List   `json:"list,omitzero"`
 
+	// Artifact is what OpArtifactPush sends, by its name or digest.
+	Artifact string `json:"artifact,omitempty"`
+
 	// Output is what hull-image has as descriptor 1; nil is /dev/null.
 	Output *os.File `json:"-"`
 
@@ -95,7 +98,7 @@ type Result struct {
 	Found  []Found     `json:"found,omitempty"`
 	// Candidates are the names that a short one may mean; the user chooses, and nothing was done (OpPull).
 	Candidates []string `json:"candidates,omitempty"`
-	// Digest is that of the manifest that OpPush wrote.
+	// Digest is that of the manifest that OpPush, OpArtifactPush or OpArtifactPull wrote.
 	Digest string `json:"digest,omitempty"`
 	// Manifest is what OpListInspect read.
 	Manifest []byte `json:"manifest,omitempty"`

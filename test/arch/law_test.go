@@ -31,6 +31,7 @@ const bag = "libpod"
 
 // leaves are the packages of pkg that import another of them: which ones, one by one.
 var leaves = map[string]string{
+	"pkg/artifacts":         "pkg/atomicfile pkg/errs pkg/failpoint pkg/reference",
 	"pkg/config":            "pkg/errs",
 	"pkg/events":            "pkg/failpoint",
 	"pkg/journal":           "pkg/errs",
@@ -41,7 +42,7 @@ var leaves = map[string]string{
 	"pkg/rootless":          "pkg/errs pkg/lockfile",
 	"pkg/signals":           "pkg/errs",
 	"pkg/transfer":          "pkg/errs",
-	"pkg/transfer/registry": "pkg/cleanup pkg/errs pkg/failpoint pkg/layers pkg/reference pkg/transfer",
+	"pkg/transfer/registry": "pkg/artifacts pkg/cleanup pkg/errs pkg/failpoint pkg/layers pkg/reference pkg/transfer",
 }
 
 // pure are the packages that reach nothing but the standard library, their own room, and the modules that stand here.

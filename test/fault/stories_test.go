@@ -69,6 +69,9 @@ var stories = map[string]story{
 	"manifest-add":    {setup: []string{"manifest create list"}, act: "manifest add list busybox"},
 	"manifest-edit":   {setup: []string{"manifest create list busybox"}, act: "manifest annotate --arch arm64 list busybox"},
 	"manifest-push":   {setup: []string{"manifest create list busybox"}, act: "manifest push --rm list dir:$DIR/pushed", fine: "image not known"},
+	"artifact-add":    {act: "artifact add mine $BUSYBOX", fine: "already exists"},
+	"artifact-swap":   {setup: []string{"artifact add mine $BUSYBOX"}, act: "artifact add --replace mine $ARCHIVE"},
+	"artifact-rm":     {setup: []string{"artifact add mine $BUSYBOX"}, act: "artifact rm mine", fine: "does not exist"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
 }
 

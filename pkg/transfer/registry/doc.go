@@ -63,6 +63,10 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return j.listAdd(ctx)
 	case transfer.OpListInspect:
 		return j.listInspect(ctx)
+	case transfer.OpArtifactPull:
+		return j.artifactPull(ctx)
+	case transfer.OpArtifactPush:
+		return j.artifactPush(ctx)
 	}
 	return transfer.Result{}, errs.Invalid("hull-image does not know the operation %q", r.Op)
 }

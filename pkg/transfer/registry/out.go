@@ -40,6 +40,11 @@ func (j *job) copyFrom(ctx context.Context, from, to types.ImageReference, o cop
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, policy.Destroy()) }()
+	return j.copyWith(ctx, policy, from, to, o)
+}
+
+// copyWith copies by a policy, tells how far it is, and returns the manifest that was written.
+func (j *job) copyWith(ctx context.Context, policy *signature.PolicyContext, from, to types.ImageReference, o copy.Options) ([]byte, error) {
 	if o.SourceCtx == nil {
 		o.SourceCtx = o.DestinationCtx
 	}

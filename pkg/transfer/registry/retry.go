@@ -23,7 +23,7 @@ const firstDelay = 2 * time.Second
 // again calls do until it succeeds, fails for good, or has been tried as often as the request says.
 func (j *job) again(ctx context.Context, do func() error) error {
 	retry, fixed := j.request.Pull.Retry, j.request.Pull.RetryDelay
-	if j.request.Op == transfer.OpPush {
+	if j.request.Op == transfer.OpPush || j.request.Op == transfer.OpArtifactPush {
 		retry, fixed = j.request.Push.Retry, j.request.Push.RetryDelay
 	}
 	delay := fixed

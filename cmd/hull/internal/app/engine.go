@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"hull.dev/hull/cmd/hull/internal/artifact"
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
 	"hull.dev/hull/cmd/hull/internal/manifest"
@@ -66,6 +67,16 @@ func (d deps) image() image.Deps {
 			return nil, err
 		}
 		return e.Images, nil
+	}}
+}
+
+func (d deps) artifact() artifact.Deps {
+	return artifact.Deps{Streams: d.streams, Config: d.config, Engine: func(ctx context.Context) (artifact.Engine, error) {
+		e, err := d.engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return e.Artifacts, nil
 	}}
 }
 

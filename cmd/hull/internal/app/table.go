@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/artifact"
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
 	"hull.dev/hull/cmd/hull/internal/manifest"
@@ -79,6 +80,13 @@ func alone() []entry {
 // grouped are those with one.
 func grouped() []entry {
 	return []entry{
+		{"artifact", "add", func(d deps) *cobra.Command { return artifact.NewAdd(d.artifact()) }},
+		{"artifact", "extract", func(d deps) *cobra.Command { return artifact.NewExtract(d.artifact()) }},
+		{"artifact", "inspect", func(d deps) *cobra.Command { return artifact.NewInspect(d.artifact()) }},
+		{"artifact", "ls list", func(d deps) *cobra.Command { return artifact.NewList(d.artifact()) }},
+		{"artifact", "pull", func(d deps) *cobra.Command { return artifact.NewPull(d.artifact()) }},
+		{"artifact", "push", func(d deps) *cobra.Command { return artifact.NewPush(d.artifact()) }},
+		{"artifact", "rm", func(d deps) *cobra.Command { return artifact.NewRm(d.artifact()) }},
 		{"container", "attach", func(d deps) *cobra.Command { return container.NewAttach(d.container()) }},
 		{"container", "cleanup", func(d deps) *cobra.Command { return container.NewCleanup(d.container()) }},
 		{"container", "create", func(d deps) *cobra.Command { return container.NewCreate(d.container()) }},
@@ -129,6 +137,7 @@ func grouped() []entry {
 // groups are the commands that only hold others, and what they say about themselves.
 func groups() map[string]string {
 	return map[string]string{
+		"artifact":          "Manage OCI artifacts",
 		"container":         "Manage containers",
 		"image":             "Manage images",
 		"manifest":          "Manipulate manifest lists and image indexes",

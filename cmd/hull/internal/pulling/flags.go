@@ -32,11 +32,16 @@ type Flags struct {
 
 // Add defines the flags.
 func (f *Flags) Add(fs *pflag.FlagSet) {
-	f.set = fs
+	f.AddTransfer(fs)
 	fs.StringVar(&f.platform, "platform", "", "Specify the platform for selecting the image (OS/ARCH[/VARIANT])")
 	fs.StringVar(&f.os, "os", "", "Use OS instead of the running OS for choosing images")
 	fs.StringVar(&f.arch, "arch", "", "Use ARCH instead of the architecture of the machine for choosing images")
 	fs.StringVar(&f.variant, "variant", "", "Use VARIANT instead of the running architecture variant for choosing images")
+}
+
+// AddTransfer defines those that choose no platform.
+func (f *Flags) AddTransfer(fs *pflag.FlagSet) {
+	f.set = fs
 	fs.StringVar(&f.authFile, "authfile", "", "Path of the authentication file. Use REGISTRY_AUTH_FILE environment variable to override")
 	fs.StringVar(&f.creds, "creds", "", "Credentials (USERNAME:PASSWORD) to use for authenticating to a registry")
 	fs.BoolVar(&f.tlsVerify, "tls-verify", true, "Require HTTPS and verify certificates when contacting registries")
