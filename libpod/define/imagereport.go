@@ -121,3 +121,54 @@ type ImageRemoveReport struct {
 	Untagged []string
 	Deleted  string // id, or "" when only names went
 }
+
+// ImageTree is what podman-image-tree(1) shows of an image.
+type ImageTree struct {
+	ID     string
+	Tags   []string
+	Size   int64             // bytes, with all layers
+	Layers []*ImageTreeLayer // the image's own, lowest first; with WhatRequires its top layer, with what stands on it
+}
+
+// ImageTreeLayer is a layer in an ImageTree.
+type ImageTreeLayer struct {
+	ID    string
+	Size  int64    // bytes of its files as a tar; 0 when the store does not know
+	Tags  []string // names of the images whose top layer it is
+	Above []*ImageTreeLayer
+	Twin  bool // another layer stands on the same one
+}
+
+// ImageMount is where an image is mounted (podman-image-mount(1)).
+type ImageMount struct {
+	ID           string   `json:"id"`
+	Digests      []string `json:"Names"` // of its manifests
+	Repositories []string `json:"Repositories"`
+	Path         string   `json:"mountpoint"`
+}
+
+// ImageMountOptions is which images are mounted or unmounted.
+type ImageMountOptions struct {
+	All   bool // instead of those that are named
+	Force bool // unmount: however often it was mounted
+}
+
+// ImageDiff are the paths in which two root file systems differ, as podman-image-diff(1) has them in JSON.
+type ImageDiff struct {
+	Changed []string `json:"changed,omitempty"`
+	Added   []string `json:"added,omitempty"`
+	Deleted []string `json:"deleted,omitempty"`
+}
+
+// ImagePruneOptions is which images podman-image-prune(1) removes.
+type ImagePruneOptions struct {
+	All      bool     // also those with names
+	External bool     // also those that containers of builds use, and these containers
+	Filters  []string // as ImageListOptions has them
+}
+
+// ImagePruneReport is an image that was removed.
+type ImagePruneReport struct {
+	ID   string
+	Size int64 // bytes, with all layers, also those that other images have
+}

@@ -54,6 +54,7 @@ type Tree struct {
 
 	store  storage.Store
 	layers layerIndex
+	order  []string       // ids of layers, as the store lists them: older ones first
 	users  map[string]int // how many images' chains a layer is in
 }
 
@@ -68,6 +69,9 @@ func (s *Store) Tree(ctx context.Context) (*Tree, error) {
 		return nil, wrap(err, "read store")
 	}
 	t := &Tree{store: store, layers: indexLayers(all.Layers), users: map[string]int{}}
+	for i := range all.Layers {
+		t.order = append(t.order, all.Layers[i].ID)
+	}
 	for i := range all.Images {
 		t.Images = append(t.Images, image(&all.Images[i]))
 		for _, l := range t.Layers(all.Images[i].TopLayer) {
@@ -94,6 +98,17 @@ func (t *Tree) Layers(top string) []Layer {
 		}
 		out = append(out, Layer{l.ID, l.Parent, l.UncompressedDigest.String(), size})
 		id = l.Parent
+	}
+	return out
+}
+
+// Above returns the layers whose parent is the one with this id, older ones first.
+func (t *Tree) Above(id string) []Layer {
+	var out []Layer
+	for _, other := range t.order {
+		if t.layers[other].Parent == id {
+			out = append(out, t.Layers(other)[0])
+		}
 	}
 	return out
 }

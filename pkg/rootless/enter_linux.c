@@ -18,6 +18,7 @@
 
 int hull_entered = HULL_NOT_ENTERED;
 int hull_entered_errno = 0;
+int hull_joined = 0;
 unsigned hull_uid = 0;
 unsigned hull_gid = 0;
 
@@ -139,6 +140,7 @@ static void join(void)
 		setenv("_CONTAINERS_ROOTLESS_UID", uid, 1);
 		setenv("_CONTAINERS_ROOTLESS_GID", gid, 1);
 		hull_entered = HULL_ENTERED;
+		hull_joined = 1;
 		if (cwd < 0 || fchdir(cwd) < 0)
 			if (chdir("/") < 0)
 				hull_entered_errno = errno;

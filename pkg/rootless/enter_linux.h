@@ -9,6 +9,7 @@
 
 extern int hull_entered;
 extern int hull_entered_errno;
+extern int hull_joined;   // entered by this process, not by the one that started it
 extern unsigned hull_uid; // of the user on the host, when entered
 extern unsigned hull_gid;
 

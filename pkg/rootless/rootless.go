@@ -44,6 +44,10 @@ import (
 // Entered reports whether this process is in the user's namespaces.
 func Entered() bool { return C.hull_entered == C.HULL_ENTERED }
 
+// CalledFromOutside reports whether this process is in the user's namespaces and who called it is not: what is mounted
+// here, the caller does not see. "hull unshare" calls from inside.
+func CalledFromOutside() bool { return C.hull_joined != 0 }
+
 // joinError is why the constructor could not join a pause process that is there.
 func joinError() error {
 	if C.hull_entered != C.HULL_JOIN_FAILED {

@@ -58,6 +58,7 @@ var stories = map[string]story{
 	"tag":             {act: "tag busybox other"},
 	"rm-mapped":       {setup: []string{"create --name c --uidmap 0:0:5000 busybox true"}, act: "rm c", fine: gone},
 	"rmi":             {act: "rmi busybox", fine: "no such image|image not known"},
+	"image-prune":     {setup: []string{"import $BUSYBOX one", "import -c USER=app $BUSYBOX two", "untag two"}, act: "image prune -af"},
 	"import":          {act: "import $BUSYBOX other"},
 	"load":            {act: "load -i $ARCHIVE"},
 	"pull":            {act: "pull docker-archive:$ARCHIVE:archived:latest"},

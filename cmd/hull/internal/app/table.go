@@ -35,10 +35,10 @@ type entry struct {
 }
 
 // table is every command that is built, sorted by group and name.
-func table() []entry { return slices.Concat(alone(), grouped()) }
+func table() []entry { return slices.Concat(short(), ofArtifacts(), ofContainers(), ofOthers()) }
 
-// alone are the commands without a group.
-func alone() []entry {
+// short are the commands that stand for themselves.
+func short() []entry {
 	return []entry{
 		{"", "attach", func(d deps) *cobra.Command { return container.NewAttach(d.container()) }},
 		{"", "completion", newCompletion},
@@ -72,13 +72,14 @@ func alone() []entry {
 		{"", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
 		{"", "top", func(d deps) *cobra.Command { return container.NewTop(d.container()) }},
 		{"", "unshare", func(d deps) *cobra.Command { return system.NewUnshare(d.system()) }},
+		{"", "untag", func(d deps) *cobra.Command { return image.NewUntag(d.image()) }},
 		{"", "version", newVersion},
 		{"", "wait", func(d deps) *cobra.Command { return container.NewWait(d.container()) }},
 	}
 }
 
-// grouped are those with one.
-func grouped() []entry {
+// ofArtifacts are those below artifact.
+func ofArtifacts() []entry {
 	return []entry{
 		{"artifact", "add", func(d deps) *cobra.Command { return artifact.NewAdd(d.artifact()) }},
 		{"artifact", "extract", func(d deps) *cobra.Command { return artifact.NewExtract(d.artifact()) }},
@@ -87,6 +88,12 @@ func grouped() []entry {
 		{"artifact", "pull", func(d deps) *cobra.Command { return artifact.NewPull(d.artifact()) }},
 		{"artifact", "push", func(d deps) *cobra.Command { return artifact.NewPush(d.artifact()) }},
 		{"artifact", "rm", func(d deps) *cobra.Command { return artifact.NewRm(d.artifact()) }},
+	}
+}
+
+// ofContainers are those below container.
+func ofContainers() []entry {
+	return []entry{
 		{"container", "attach", func(d deps) *cobra.Command { return container.NewAttach(d.container()) }},
 		{"container", "cleanup", func(d deps) *cobra.Command { return container.NewCleanup(d.container()) }},
 		{"container", "create", func(d deps) *cobra.Command { return container.NewCreate(d.container()) }},
@@ -107,18 +114,30 @@ func grouped() []entry {
 		{"container", "stop", func(d deps) *cobra.Command { return container.NewStop(d.container()) }},
 		{"container", "top", func(d deps) *cobra.Command { return container.NewTop(d.container()) }},
 		{"container", "wait", func(d deps) *cobra.Command { return container.NewWait(d.container()) }},
+	}
+}
+
+// ofOthers are those below the other words.
+func ofOthers() []entry {
+	return []entry{
+		{"image", "diff", func(d deps) *cobra.Command { return image.NewDiff(d.image()) }},
 		{"image", "exists", func(d deps) *cobra.Command { return image.NewExists(d.image()) }},
 		{"image", "history", func(d deps) *cobra.Command { return image.NewHistory(d.image()) }},
 		{"image", "import", func(d deps) *cobra.Command { return image.NewImport(d.image()) }},
 		{"image", "inspect", func(d deps) *cobra.Command { return image.NewInspect(d.image()) }},
 		{"image", "list ls", func(d deps) *cobra.Command { return image.NewList(d.image()) }},
 		{"image", "load", func(d deps) *cobra.Command { return image.NewLoad(d.image()) }},
+		{"image", "mount", func(d deps) *cobra.Command { return image.NewMount(d.image()) }},
+		{"image", "prune", func(d deps) *cobra.Command { return image.NewPrune(d.image()) }},
 		{"image", "pull", func(d deps) *cobra.Command { return image.NewPull(d.image()) }},
 		{"image", "push", func(d deps) *cobra.Command { return image.NewPush(d.image()) }},
 		{"image", "rm", func(d deps) *cobra.Command { return image.NewRm(d.image()) }},
 		{"image", "save", func(d deps) *cobra.Command { return image.NewSave(d.image()) }},
 		{"image", "search", func(d deps) *cobra.Command { return registry.NewSearch(d.registry()) }},
 		{"image", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
+		{"image", "tree", func(d deps) *cobra.Command { return image.NewTree(d.image()) }},
+		{"image", "unmount umount", func(d deps) *cobra.Command { return image.NewUnmount(d.image()) }},
+		{"image", "untag", func(d deps) *cobra.Command { return image.NewUntag(d.image()) }},
 		{"manifest", "add", func(d deps) *cobra.Command { return manifest.NewAdd(d.manifest()) }},
 		{"manifest", "annotate", func(d deps) *cobra.Command { return manifest.NewAnnotate(d.manifest()) }},
 		{"manifest", "create", func(d deps) *cobra.Command { return manifest.NewCreate(d.manifest()) }},

@@ -15,6 +15,7 @@ import (
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/layers"
 )
 
 // Engine is what the commands need done; images.Service does it.
@@ -30,6 +31,12 @@ type Engine interface {
 	Remove(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error)
 	Exists(ctx context.Context, ref string) (bool, error)
 	Save(ctx context.Context, refs []string, o images.SaveOptions) error
+	LayerTree(ctx context.Context, ref string, whatRequires bool) (*define.ImageTree, error)
+	Diff(ctx context.Context, ref, other string) ([]layers.Change, error)
+	Mount(ctx context.Context, refs []string, o define.ImageMountOptions) ([]define.ImageMount, error)
+	Mounts(ctx context.Context) ([]define.ImageMount, error)
+	Unmount(ctx context.Context, refs []string, o define.ImageMountOptions) ([]string, error)
+	Prune(ctx context.Context, o define.ImagePruneOptions) ([]define.ImagePruneReport, []error)
 	Push(ctx context.Context, ref, destination string, o images.PushOptions) (string, error)
 }
 

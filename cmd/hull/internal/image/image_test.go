@@ -25,6 +25,8 @@ type fake struct {
 	pull  images.PullOptions
 	save  images.SaveOptions
 	push  images.PushOptions
+	mount define.ImageMountOptions
+	prune define.ImagePruneOptions
 }
 
 var id = strings.Repeat("ab", 32)

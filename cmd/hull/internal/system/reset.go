@@ -1,10 +1,8 @@
 package system
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,16 +39,10 @@ func runReset(ctx context.Context, d Deps, force bool) error {
 
 // confirm asks; no answer is no.
 func confirm(d Deps, e *libpod.Engine) (bool, error) {
-	_, err := fmt.Fprintf(d.Streams.Out, `WARNING! This will remove:
+	return d.Streams.Confirm(fmt.Sprintf(`WARNING! This will remove:
         - all containers
         - all images
         - all volumes
         - the state directory: %q
-        - the runtime directory: %q
-Are you sure you want to continue? [y/N] `, e.Dirs.Static, e.Dirs.Volatile)
-	if err != nil {
-		return false, err // nobody could read what is asked
-	}
-	answer, _ := bufio.NewReader(d.Streams.In).ReadString('\n')
-	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y"), nil
+        - the runtime directory: %q`, e.Dirs.Static, e.Dirs.Volatile))
 }
