@@ -51,6 +51,7 @@ type Request struct {
 	Access Access `json:"access,omitzero"`
 	Login  Login  `json:"login,omitzero"`
 	Search Search `json:"search,omitzero"`
+	Trust  Trust  `json:"trust,omitzero"`
 	Pull   Pull   `json:"pull,omitzero"`
 	Save   Save   `json:"save,omitzero"`
 	Push   Push   `json:"push,omitzero"`
@@ -96,6 +97,7 @@ type Result struct {
 	Images []Image     `json:"images"`
 	Login  LoginResult `json:"login,omitzero"`
 	Found  []Found     `json:"found,omitempty"`
+	Trust  TrustReport `json:"trust,omitzero"`
 	// Candidates are the names that a short one may mean; the user chooses, and nothing was done (OpPull).
 	Candidates []string `json:"candidates,omitempty"`
 	// Digest is that of the manifest that OpPush, OpArtifactPush or OpArtifactPull wrote.

@@ -26,6 +26,9 @@ type Push struct {
 	Retry            uint          `json:"retry,omitempty"`      // times after the first
 	RetryDelay       time.Duration `json:"retryDelay,omitempty"` // 0: two seconds, then twice as long each time
 
+	// SignBy is the key that gpg signs with; Passphrase is its own then, or nil when gpg's agent is asked.
+	SignBy string `json:"signBy,omitempty"`
+
 	// SigstoreKey is a private key, and SigstoreParameters a file that names one
 	// (containers-sigstore-signing-params.yaml(5)); both are absolute paths. Passphrase is the key's.
 	SigstoreKey        string `json:"sigstoreKey,omitempty"`

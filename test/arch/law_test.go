@@ -34,6 +34,7 @@ var leaves = map[string]string{
 	"pkg/artifacts":         "pkg/atomicfile pkg/errs pkg/failpoint pkg/reference",
 	"pkg/config":            "pkg/errs",
 	"pkg/events":            "pkg/failpoint",
+	"pkg/gpg":               "pkg/errs",
 	"pkg/journal":           "pkg/errs",
 	"pkg/layers":            "pkg/errs pkg/failpoint pkg/reference",
 	"pkg/netns":             "pkg/errs",
@@ -42,7 +43,7 @@ var leaves = map[string]string{
 	"pkg/rootless":          "pkg/errs pkg/lockfile",
 	"pkg/signals":           "pkg/errs",
 	"pkg/transfer":          "pkg/errs",
-	"pkg/transfer/registry": "pkg/artifacts pkg/cleanup pkg/errs pkg/failpoint pkg/layers pkg/reference pkg/transfer",
+	"pkg/transfer/registry": "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/reference pkg/transfer",
 }
 
 // pure are the packages that reach nothing but the standard library, their own room, and the modules that stand here.
@@ -56,7 +57,7 @@ var pure = map[string]string{
 var onlyIn = map[string]string{
 	"C":                           "pkg/rootless",
 	"unsafe":                      "pkg/rootless pkg/netns conmon",
-	"os/exec":                     "pkg/journal pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
+	"os/exec":                     "pkg/gpg pkg/journal pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
 	"database/sql":                "libpod/internal/state",
 	"github.com/mattn/go-sqlite3": "libpod/internal/state",
 	"github.com/spf13/cobra":      "cmd",

@@ -31,6 +31,8 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 	switch r.Op {
 	case transfer.OpCredentials, transfer.OpLogin, transfer.OpLogout:
 		return credentials(ctx, r)
+	case transfer.OpTrustShow, transfer.OpTrustSet:
+		return trust(r)
 	case transfer.OpSearch:
 		return search(ctx, r, func(text string) { progress(transfer.Progress{Text: text}) })
 	}

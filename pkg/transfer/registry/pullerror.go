@@ -47,8 +47,8 @@ func explained(err error, name reference.Named) error {
 	_, op := errors.AsType[*net.OpError](err)
 	_, timeout := errors.AsType[*url.Error](err)
 	switch {
-	case denied:
-		return hint(errdefs.ErrPermissionDenied, "policy.json says which images are accepted (man 5 containers-policy.json)")
+	case denied, strings.Contains(text, "Source image rejected: "): // not every refusal has the type
+		return hint(errdefs.ErrPermissionDenied, "policy.json says which images are accepted: hull image trust show")
 	case strings.Contains(text, " is blocked in "):
 		return hint(errdefs.ErrPermissionDenied, "registries.conf blocks it (blocked = true)")
 	case isCertificate(err):

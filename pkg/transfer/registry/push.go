@@ -33,6 +33,11 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 	if err != nil {
 		return transfer.Result{}, err
 	}
+	if o.SignBy != "" {
+		if err := j.canSign(ctx, to); err != nil {
+			return transfer.Result{}, err
+		}
+	}
 	var name reference.Named
 	if to.Transport().Name() == docker.Transport.Name() {
 		name = to.DockerReference()
@@ -55,6 +60,9 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 			written, err = j.copyList(ctx, o.ID, to, *options)
 		} else {
 			written, err = j.copyOut(ctx, o.ID, to, *options)
+		}
+		if err == nil && o.SignBy != "" {
+			err = j.signGPG(ctx, sys, to, written)
 		}
 		return err
 	})

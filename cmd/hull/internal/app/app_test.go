@@ -39,7 +39,7 @@ func TestErrorLine(t *testing.T) {
 		"pod --log-level debug craete":      `unknown command "hull pod debug"; hull pod --help lists the commands`,
 		"pod":                               `"hull pod" is not built yet`,
 		"pod --help":                        `"hull pod" is not built yet`,
-		"image trust show":                  `"hull image trust show" is not built yet`,
+		"kube play":                         `"hull kube play" is not built yet`,
 		"umount":                            `"hull umount" is not built yet`,
 		"--remote version":                  `--remote is not built yet`,
 		"-r version":                        `--remote is not built yet`,

@@ -20,24 +20,39 @@ import (
 
 // Engine is what the commands need done; images.Service does it.
 type Engine interface {
+	mover
+	viewer
+	keeper
+}
+
+// mover gets images into the store and out of it.
+type mover interface {
 	Load(ctx context.Context, o images.LoadOptions) ([]string, error)
 	Import(ctx context.Context, o images.ImportOptions) (string, error)
 	Pull(ctx context.Context, ref string, o images.PullOptions) ([]string, error)
+	Save(ctx context.Context, refs []string, o images.SaveOptions) error
+	Push(ctx context.Context, ref, destination string, o images.PushOptions) (string, error)
+}
+
+// viewer tells of what is in the store.
+type viewer interface {
 	List(ctx context.Context, o define.ImageListOptions) ([]define.ImageSummary, error)
 	Inspect(ctx context.Context, ref string) (define.ImageInspect, error)
 	History(ctx context.Context, ref string) ([]define.ImageHistoryLayer, error)
+	Exists(ctx context.Context, ref string) (bool, error)
+	LayerTree(ctx context.Context, ref string, whatRequires bool) (*define.ImageTree, error)
+	Diff(ctx context.Context, ref, other string) ([]layers.Change, error)
+	Mounts(ctx context.Context) ([]define.ImageMount, error)
+}
+
+// keeper changes names and mounts, and removes.
+type keeper interface {
 	Tag(ctx context.Context, ref string, names []string) error
 	Untag(ctx context.Context, ref string, names []string) error
 	Remove(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error)
-	Exists(ctx context.Context, ref string) (bool, error)
-	Save(ctx context.Context, refs []string, o images.SaveOptions) error
-	LayerTree(ctx context.Context, ref string, whatRequires bool) (*define.ImageTree, error)
-	Diff(ctx context.Context, ref, other string) ([]layers.Change, error)
-	Mount(ctx context.Context, refs []string, o define.ImageMountOptions) ([]define.ImageMount, error)
-	Mounts(ctx context.Context) ([]define.ImageMount, error)
-	Unmount(ctx context.Context, refs []string, o define.ImageMountOptions) ([]string, error)
 	Prune(ctx context.Context, o define.ImagePruneOptions) ([]define.ImagePruneReport, []error)
-	Push(ctx context.Context, ref, destination string, o images.PushOptions) (string, error)
+	Mount(ctx context.Context, refs []string, o define.ImageMountOptions) ([]define.ImageMount, error)
+	Unmount(ctx context.Context, refs []string, o define.ImageMountOptions) ([]string, error)
 }
 
 var _ Engine = (*images.Service)(nil)

@@ -9,6 +9,7 @@ import (
 
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/libpod/registries"
+	"hull.dev/hull/pkg/transfer"
 )
 
 // Engine is what the commands need done; registries.Service does it.
@@ -18,6 +19,8 @@ type Engine interface {
 	Check(ctx context.Context, o registries.Options) error
 	Logout(ctx context.Context, o registries.Options, all bool) (registries.Login, error)
 	Search(ctx context.Context, o registries.SearchOptions) ([]registries.Found, error)
+	Trust(ctx context.Context, scope string) (transfer.TrustReport, error)
+	SetTrust(ctx context.Context, t transfer.Trust) error
 }
 
 var _ Engine = (*registries.Service)(nil)
