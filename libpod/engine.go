@@ -88,8 +88,8 @@ func Open(o Options) (*Engine, error) {
 		Warn: o.Warn, Root: !rootless.Rootless(),
 	}
 	e.System = &system.Service{
-		State: e.state, Layers: store, Containers: e.Containers, Images: e.Images, Config: o.Config, Events: e.Events,
-		Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
+		State: e.state, Layers: store, Containers: e.Containers, Unused: containers.Unused{Containers: e.Containers}, Images: e.Images,
+		Config: o.Config, Events: e.Events, Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
 	}
 	return e, nil
 }

@@ -28,9 +28,15 @@ type Containers interface {
 	ReleaseImage(ctx context.Context, imageID string) error
 }
 
+// Unused removes the containers that do not run.
+type Unused interface {
+	Prune(ctx context.Context, filters []string) ([]define.PruneReport, []error)
+}
+
 // Images is what the system needs of the images' service.
 type Images interface {
 	Remove(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error)
+	Prune(ctx context.Context, o define.ImagePruneOptions) ([]define.ImagePruneReport, []error)
 }
 
 // Dirs are the folders of the engine; libpod/containers draws what lies in them.
@@ -45,6 +51,7 @@ type Service struct {
 	State      *state.Store
 	Layers     *layers.Store
 	Containers Containers
+	Unused     Unused
 	Images     Images
 	Config     *config.Config
 	Events     *events.Log

@@ -73,6 +73,7 @@ var stories = map[string]story{
 	"artifact-add":    {act: "artifact add mine $BUSYBOX", fine: "already exists"},
 	"artifact-swap":   {setup: []string{"artifact add mine $BUSYBOX"}, act: "artifact add --replace mine $ARCHIVE"},
 	"artifact-rm":     {setup: []string{"artifact add mine $BUSYBOX"}, act: "artifact rm mine", fine: "does not exist"},
+	"system-prune":    {setup: []string{"create --name c busybox true", "import $BUSYBOX one", "untag one"}, act: "system prune -f"},
 	"trust-set":       {act: "image trust set --type accept localhost:5000"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
 }

@@ -151,6 +151,7 @@ func ofOthers() []entry {
 		{"system", "check", func(d deps) *cobra.Command { return system.NewCheck(d.system()) }},
 		{"system", "events", func(d deps) *cobra.Command { return system.NewEvents(d.system()) }},
 		{"system", "info", func(d deps) *cobra.Command { return system.NewInfo(d.system()) }},
+		{"system", "prune", func(d deps) *cobra.Command { return system.NewPrune(d.system()) }},
 		{"system", "reset", func(d deps) *cobra.Command { return system.NewReset(d.system()) }},
 	}
 }

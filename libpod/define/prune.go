@@ -1,0 +1,31 @@
+package define
+
+// SystemPruneOptions is what podman-system-prune(1) removes besides stopped containers and images without a name.
+type SystemPruneOptions struct {
+	All     bool     // also images with a name that no container uses
+	Filters []string // KEY=VALUE: label, label!, until; they hold for containers and for images
+}
+
+// SystemPruneReport is what is gone.
+type SystemPruneReport struct {
+	Containers []PruneReport
+	Images     []ImagePruneReport
+}
+
+// Size is the bytes of all that is gone, as podman counts them: layers that several images share count for each.
+func (r SystemPruneReport) Size() int64 {
+	var total int64
+	for _, c := range r.Containers {
+		total += c.Size
+	}
+	for _, i := range r.Images {
+		total += i.Size
+	}
+	return total
+}
+
+// PruneReport is a container that was removed.
+type PruneReport struct {
+	ID   string
+	Size int64 // bytes of its own layer
+}

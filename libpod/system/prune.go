@@ -1,0 +1,33 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/failpoint"
+)
+
+// pruneKeys are the filters that mean the same for containers and images.
+var pruneKeys = []string{"label", "label!", "until"}
+
+// Prune removes what nothing uses: containers that do not run, then images. What can go, goes; the report is whole also
+// when there is an error.
+func (s *Service) Prune(ctx context.Context, o define.SystemPruneOptions) (define.SystemPruneReport, error) {
+	for _, text := range o.Filters {
+		key, _, _ := strings.Cut(text, "=")
+		if !slices.Contains(pruneKeys, key) {
+			return define.SystemPruneReport{}, errs.WithHint(errs.Invalid("%q is an invalid filter%s", key, errs.DidYouMean(key, pruneKeys)),
+				"there are label=, label!= and until=")
+		}
+	}
+	var report define.SystemPruneReport
+	var failed, more []error
+	report.Containers, failed = s.Unused.Prune(ctx, o.Filters)
+	failpoint.Hit("system-prune/containers")
+	report.Images, more = s.Images.Prune(ctx, define.ImagePruneOptions{All: o.All, Filters: o.Filters})
+	return report, errors.Join(append(failed, more...)...)
+}
