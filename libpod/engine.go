@@ -89,7 +89,7 @@ func Open(o Options) (*Engine, error) {
 	}
 	e.System = &system.Service{
 		State: e.state, Layers: store, Containers: e.Containers, Unused: containers.Unused{Containers: e.Containers}, Images: e.Images,
-		Config: o.Config, Events: e.Events, Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
+		Keepers: keepersOf(e), Config: o.Config, Events: e.Events, Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
 	}
 	return e, nil
 }

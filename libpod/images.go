@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/pkg/config"
@@ -45,7 +46,12 @@ func (c containersOf) Remove(ctx context.Context, ref string, o define.RemoveOpt
 }
 
 func (c containersOf) ReleaseImage(ctx context.Context, imageID string) error {
-	return c.engine.Containers.ReleaseImage(ctx, imageID)
+	return keepersOf(c.engine).Release(ctx, imageID)
+}
+
+// keepersOf keeps the images of the engine's containers.
+func keepersOf(e *Engine) *containers.Keepers {
+	return &containers.Keepers{State: e.state, Layers: e.Layers, Locks: e.Containers.Locks()}
 }
 
 func (c containersOf) UsingImage(ctx context.Context, imageID string) ([]string, error) {

@@ -236,7 +236,7 @@ func (s *Service) build(ctx context.Context, c *locked, p *plan) error {
 
 // makeLayer makes the container's layer while nobody can release the image.
 func (s *Service) makeLayer(ctx context.Context, c *locked, p *plan) (layers.Container, error) {
-	l, err := s.holdImage(ctx, c.Config.ImageID)
+	l, err := s.keepers().hold(ctx, c.Config.ImageID)
 	if err != nil {
 		return layers.Container{}, err
 	}
@@ -305,7 +305,7 @@ func (s *Service) dismantle(ctx context.Context, c *locked) error {
 		}
 	}
 	failpoint.Hit("rm/volumes")
-	if err := s.forget(ctx, c, gone); err != nil {
+	if err := s.keepers().forget(ctx, c, gone); err != nil {
 		return err
 	}
 	failpoint.Hit("rm/row")

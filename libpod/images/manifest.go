@@ -26,9 +26,12 @@ type ManifestOptions struct {
 	Access         transfer.Access
 }
 
+// Lists has the acts on lists of images, beside those on images, which lists are too.
+type Lists struct{ *Service }
+
 // ManifestCreate makes a list of images and returns its id; with images in it, all of them or no list. ErrAlreadyExists when
 // an image has the name, unless that is a list and is to be amended.
-func (s *Service) ManifestCreate(ctx context.Context, name string, refs []string, o ManifestOptions) (string, error) {
+func (s Lists) ManifestCreate(ctx context.Context, name string, refs []string, o ManifestOptions) (string, error) {
 	full, err := reference.NormalizeLocal(name)
 	if err != nil {
 		return "", err
@@ -63,7 +66,7 @@ func (s *Service) ManifestCreate(ctx context.Context, name string, refs []string
 }
 
 // ManifestAdd puts images into a list: all, or none. What they are called is transfer.List's to say.
-func (s *Service) ManifestAdd(ctx context.Context, list string, refs []string, o ManifestOptions) (string, error) {
+func (s Lists) ManifestAdd(ctx context.Context, list string, refs []string, o ManifestOptions) (string, error) {
 	img, err := s.list(ctx, list)
 	if err != nil {
 		return "", err
@@ -143,7 +146,7 @@ func (s *Service) instance(ctx context.Context, list layers.Image, name string) 
 }
 
 // ManifestExists reports whether ref means a list. ErrInvalidArgument when it means an image.
-func (s *Service) ManifestExists(ctx context.Context, ref string) (bool, error) {
+func (s Lists) ManifestExists(ctx context.Context, ref string) (bool, error) {
 	_, err := s.list(ctx, ref)
 	if errdefs.IsNotFound(err) {
 		return false, nil
@@ -153,7 +156,7 @@ func (s *Service) ManifestExists(ctx context.Context, ref string) (bool, error) 
 
 // ManifestAnnotate changes what a list says of the image with a digest, or of the one that a name means in it, and returns
 // the list's id. With image "" it changes the list's own annotations alone.
-func (s *Service) ManifestAnnotate(ctx context.Context, list, image string, o ManifestOptions) (string, error) {
+func (s Lists) ManifestAnnotate(ctx context.Context, list, image string, o ManifestOptions) (string, error) {
 	img, err := s.list(ctx, list)
 	if err != nil {
 		return "", err
@@ -179,7 +182,7 @@ func (s *Service) ManifestAnnotate(ctx context.Context, list, image string, o Ma
 }
 
 // ManifestRemove takes the image with a digest out of a list, and returns the list's id.
-func (s *Service) ManifestRemove(ctx context.Context, list, digest string) (string, error) {
+func (s Lists) ManifestRemove(ctx context.Context, list, digest string) (string, error) {
 	img, err := s.list(ctx, list)
 	if err != nil {
 		return "", err
@@ -217,7 +220,7 @@ func (s *Service) digestIn(ctx context.Context, image string) (string, error) {
 }
 
 // ManifestRm removes lists. What is an image is an error, and nothing is removed then.
-func (s *Service) ManifestRm(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error) {
+func (s Lists) ManifestRm(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error) {
 	for _, ref := range refs {
 		if _, err := s.list(ctx, ref); err != nil && (!o.Ignore || !errdefs.IsNotFound(err)) {
 			return nil, []error{err}
@@ -227,7 +230,7 @@ func (s *Service) ManifestRm(ctx context.Context, refs []string, o define.ImageR
 }
 
 // ManifestInspect returns the JSON of a list of the store, or of the manifest that a registry has, which is not stored.
-func (s *Service) ManifestInspect(ctx context.Context, ref string, a transfer.Access) ([]byte, error) {
+func (s Lists) ManifestInspect(ctx context.Context, ref string, a transfer.Access) ([]byte, error) {
 	img, err := s.list(ctx, strings.TrimPrefix(ref, "containers-storage:"))
 	if err == nil {
 		l, err := s.layers.ManifestList(ctx, img)

@@ -43,7 +43,7 @@ func (s *Service) repairKeepers(ctx context.Context) error {
 	idle, err := s.idleKeepers(ctx)
 	failed := []error{err}
 	for _, id := range idle {
-		failed = append(failed, s.Containers.ReleaseImage(ctx, id))
+		failed = append(failed, s.Keepers.Release(ctx, id))
 	}
 	return errors.Join(failed...)
 }

@@ -25,12 +25,16 @@ type Containers interface {
 	Locks() lockfile.Dir
 	// Unsettled says what a dead process left of a container whose lock the caller holds.
 	Unsettled(row *state.Container, run *state.Run, execs []*define.ExecSession) string
-	ReleaseImage(ctx context.Context, imageID string) error
 }
 
 // Unused removes the containers that do not run.
 type Unused interface {
 	Prune(ctx context.Context, filters []string) ([]define.PruneReport, []error)
+}
+
+// Keepers lets go of images that no container is made from.
+type Keepers interface {
+	Release(ctx context.Context, imageID string) error
 }
 
 // Images is what the system needs of the images' service.
@@ -52,6 +56,7 @@ type Service struct {
 	Layers     *layers.Store
 	Containers Containers
 	Unused     Unused
+	Keepers    Keepers
 	Images     Images
 	Config     *config.Config
 	Events     *events.Log

@@ -13,6 +13,7 @@ import (
 	"hull.dev/hull/cmd/hull/internal/system"
 	"hull.dev/hull/libpod"
 	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/rootless"
 )
@@ -86,7 +87,7 @@ func (d deps) manifest() manifest.Deps {
 		if err != nil {
 			return nil, err
 		}
-		return e.Images, nil
+		return images.Lists{Service: e.Images}, nil
 	}}
 }
 

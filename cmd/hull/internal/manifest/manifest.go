@@ -31,7 +31,7 @@ type Engine interface {
 	Push(ctx context.Context, ref, destination string, o images.PushOptions) (string, error)
 }
 
-var _ Engine = (*images.Service)(nil)
+var _ Engine = images.Lists{}
 
 // Deps is what the commands are made with. Engine is called when a command runs, not for its help.
 type Deps struct {
