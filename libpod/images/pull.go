@@ -18,7 +18,8 @@ import (
 
 // PullOptions is what podman-pull(1) can be asked for, and podman-run(1) of the image.
 type PullOptions struct {
-	transfer.Pull        // Reference, Local and the choice are the service's
+	transfer.Pull // Reference, Local and the choice are the service's
+	Access        transfer.Access
 	Policy        string // always, missing, never, newer; "" is always
 	Progress      func(transfer.Progress)
 
@@ -123,7 +124,7 @@ func (s *Service) isFor(ctx context.Context, img layers.Image, o PullOptions) bo
 // fetch runs the job, and runs it again with the user's choice when a short name was ambiguous.
 func (s *Service) fetch(ctx context.Context, o PullOptions) ([]string, error) {
 	r := s.request(transfer.OpPull)
-	r.Pull, r.Source = o.Pull, o.Reference
+	r.Pull, r.Access, r.Source = o.Pull, o.Access, o.Reference
 	r.Pull.CanChoose = o.Choose != nil
 	result, err := s.transfer.Run(ctx, r, nil, o.Progress)
 	if err == nil && len(result.Candidates) > 0 && o.Choose != nil {

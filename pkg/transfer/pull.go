@@ -25,8 +25,6 @@ type Pull struct {
 	Retry      uint          `json:"retry,omitempty"`      // times after the first
 	RetryDelay time.Duration `json:"retryDelay,omitempty"` // 0: two seconds, then twice as long each time
 	Keys       []string      `json:"keys,omitempty"`       // KEYFILE[:PASSPHRASE] for encrypted layers
-
-	Access Access `json:"access,omitzero"`
 }
 
 // States of a Blob.

@@ -20,7 +20,7 @@ import (
 // their digests say, and the next try goes on from them.
 func (j *job) pull(ctx context.Context) (transfer.Result, error) {
 	p := &j.request.Pull
-	sys := j.system(p.Access)
+	sys := j.system(j.request.Access)
 	sys.OSChoice, sys.ArchitectureChoice, sys.VariantChoice = p.OS, p.Arch, p.Variant
 	transport, details, ok := cutTransport(p.Reference)
 	if !ok {

@@ -98,9 +98,14 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // pull pulls x:1 in the clear.
 func (r *rig) pull(l *liar, p transfer.Pull) (transfer.Result, error) {
 	r.tb.Helper()
+	return r.pullAs(l, p, "", "")
+}
+
+func (r *rig) pullAs(l *liar, p transfer.Pull, user, password string) (transfer.Result, error) {
+	r.tb.Helper()
 	verify := false
-	p.Reference, p.Access.TLSVerify = l.host()+"/x:1", &verify
-	return r.job(transfer.Request{Op: transfer.OpPull, Pull: p})
+	p.Reference = l.host() + "/x:1"
+	return r.job(transfer.Request{Op: transfer.OpPull, Pull: p, Access: transfer.Access{User: user, Password: password, TLSVerify: &verify}})
 }
 
 func TestPull(t *testing.T) {
@@ -266,7 +271,7 @@ func TestPullCredentialsStay(t *testing.T) {
 		return true
 	}
 	r := newRig(t)
-	_, err := r.pull(l, transfer.Pull{Access: transfer.Access{User: "me", Password: "s3cret"}})
+	_, err := r.pullAs(l, transfer.Pull{}, "me", "s3cret")
 	if !errdefs.IsPermissionDenied(err) || !strings.Contains(err.Error(), "not trusted with its credentials") || strings.Contains(err.Error()+errs.Hint(err), "s3cret") {
 		t.Errorf("%v; %s", err, errs.Hint(err))
 	}
@@ -279,7 +284,7 @@ func TestPullCredentialsStay(t *testing.T) {
 		t.Errorf("without credentials: %v, stolen %v", err, stolen.Load())
 	}
 	realm = thief.URL
-	if _, err := r.pull(l, transfer.Pull{Access: transfer.Access{User: "me", Password: "s3cret"}}); err != nil || stolen.Load() != "s3cret" {
+	if _, err := r.pullAs(l, transfer.Pull{}, "me", "s3cret"); err != nil || stolen.Load() != "s3cret" {
 		t.Errorf("the registry's own host: %v, %v", err, stolen.Load())
 	}
 }
@@ -300,7 +305,7 @@ func TestPullStops(t *testing.T) {
 	}
 	r := newRig(t)
 	verify := false
-	q := transfer.Request{Op: transfer.OpPull, Pull: transfer.Pull{Reference: l.host() + "/x:1", Access: transfer.Access{TLSVerify: &verify}, Retry: 3}}
+	q := transfer.Request{Op: transfer.OpPull, Pull: transfer.Pull{Reference: l.host() + "/x:1", Retry: 3}, Access: transfer.Access{TLSVerify: &verify}}
 	q.Store = transfer.Store{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: "vfs"}
 	begin := time.Now()
 	_, err := Handle(ctx, q, func(transfer.Progress) {})

@@ -17,34 +17,73 @@ import (
 	"hull.dev/hull/pkg/transfer"
 )
 
-// firstDelay is the pause before the second try when the user says nothing; it doubles from there.
-const firstDelay = 2 * time.Second
+// Pauses before another try.
+const (
+	firstDelay = 2 * time.Second // when the user says nothing; it doubles from there
+	maxDelay   = time.Minute     // also of what a registry asks for
+)
+
+// tries are the tries of one thing: of a request, or of a blob from where it broke.
+type tries struct {
+	job   *job
+	done  uint          // failed ones
+	most  uint          // after the first
+	fixed time.Duration // between two; 0: firstDelay, doubled each time
+	// asked is the pause that the registry asks for, 0 when it asks for none; nil when nobody can be asked.
+	asked func(ctx context.Context) time.Duration
+}
+
+// tries begins the tries that the request allows.
+func (j *job) tries() *tries {
+	t := &tries{job: j, most: j.request.Pull.Retry, fixed: j.request.Pull.RetryDelay, asked: j.askedFor}
+	if j.request.Op == transfer.OpPush || j.request.Op == transfer.OpArtifactPush {
+		t.most, t.fixed = j.request.Push.Retry, j.request.Push.RetryDelay
+	}
+	return t
+}
+
+// spentError is one that was tried again as often as it may be.
+type spentError struct{ error }
+
+func (e *spentError) Unwrap() error { return e.error }
+
+// wait waits before the next try after err. It returns an error, err itself mostly, when there is to be none.
+func (t *tries) wait(ctx context.Context, err error) error {
+	if ctx.Err() != nil || !mayPass(err) {
+		return err
+	}
+	if t.done++; t.done > t.most {
+		return &spentError{err}
+	}
+	delay := t.fixed
+	if delay == 0 {
+		delay = min(firstDelay<<(t.done-1), maxDelay)
+	}
+	if t.asked != nil && status(err) >= http.StatusInternalServerError {
+		if asked := t.asked(ctx); asked > 0 {
+			delay = min(asked, maxDelay)
+		}
+	}
+	t.job.say(fmt.Sprintf("Failed, retrying in %s ... (%d/%d). Error: %v", delay, t.done, t.most, err))
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // again calls do until it succeeds, fails for good, or has been tried as often as the request says.
 func (j *job) again(ctx context.Context, do func() error) error {
-	retry, fixed := j.request.Pull.Retry, j.request.Pull.RetryDelay
-	if j.request.Op == transfer.OpPush || j.request.Op == transfer.OpArtifactPush {
-		retry, fixed = j.request.Push.Retry, j.request.Push.RetryDelay
-	}
-	delay := fixed
-	if delay == 0 {
-		delay = firstDelay
-	}
-	for try := uint(1); ; try++ {
+	for t := j.tries(); ; {
 		err := do()
-		if err == nil || ctx.Err() != nil || try > retry || !mayPass(err) {
+		if err == nil {
+			return nil
+		}
+		if err := t.wait(ctx, err); err != nil {
 			return err
-		}
-		j.say(fmt.Sprintf("Failed, retrying in %s ... (%d/%d). Error: %v", delay, try, retry, err))
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
-		}
-		if fixed == 0 {
-			delay *= 2
 		}
 	}
 }
@@ -53,7 +92,10 @@ func (j *job) again(ctx context.Context, do func() error) error {
 // broke. Nobody at an address, an unknown name or a wrong certificate are as wrong later. The library itself waits for a
 // registry that says when to come again (429, Retry-After).
 func mayPass(err error) bool {
-	if errors.Is(err, docker.ErrTooManyRequests) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	if _, spent := errors.AsType[*spentError](err); spent {
+		return false
+	}
+	if errors.Is(err, docker.ErrTooManyRequests) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errStalled) {
 		return true
 	}
 	if _, wrong := errors.AsType[*strangerError](err); wrong || isCertificate(err) {
