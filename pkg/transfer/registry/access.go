@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -83,6 +84,9 @@ func guarded(sys *types.SystemContext, name reference.Named) (*types.SystemConte
 	}
 	own := *sys
 	own.DockerProxy = func(u *url.URL) (*url.URL, error) {
+		if err := mayBeAsked(sources, u); err != nil {
+			return nil, err
+		}
 		if u.Query().Has("account") || token && u.RawQuery == "" && !strings.HasPrefix(u.Path, "/v2/") {
 			if err := mayHaveCredentials(sys, sources, u); err != nil {
 				return nil, err
@@ -136,6 +140,43 @@ func mayHaveCredentials(sys *types.SystemContext, sources map[string]bool, u *ur
 		return nil
 	}
 	return err
+}
+
+// insideError is a registry that sends hull where it may not.
+type insideError struct{ host, why string }
+
+func (e *insideError) Error() string {
+	return fmt.Sprintf("the registry sends hull on to %s, %s", e.host, e.why)
+}
+
+// mayBeAsked is an error for a redirect, or a token server, that would have hull ask what only this machine can reach: an
+// address of the loopback or the link, where other services listen and clouds answer for a machine's secrets; and for one
+// that takes the encryption from a registry that has it.
+func mayBeAsked(sources map[string]bool, u *url.URL) error {
+	if insecure, ok := sources[u.Host]; ok && !insecure && u.Scheme == "http" {
+		return &insideError{u.Host, "in the clear"}
+	}
+	if !ownAddress(u.Hostname()) {
+		return nil
+	}
+	for host := range sources {
+		own := (&url.URL{Host: host}).Hostname()
+		if own == u.Hostname() || ownAddress(own) && !linkLocal(u.Hostname()) {
+			return nil
+		}
+	}
+	return &insideError{u.Host, "which is an address of this machine's own"}
+}
+
+// ownAddress reports whether a host is of the loopback or the link.
+func ownAddress(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") || err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified()) || linkLocal(host)
+}
+
+func linkLocal(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLinkLocalUnicast()
 }
 
 // sameDomain reports whether two hosts belong to one owner, as far as names tell: auth.docker.io and registry-1.docker.io.

@@ -10,8 +10,8 @@
 //
 // What comes over the network is what go.podman.io/image makes of it, by the files of the user and the machine
 // (policy.json, registries.conf, certs.d, auth.json): every blob passes a digest check before the store takes it. Ours are
-// which names are tried (names.go), where credentials may go (access.go), when it is tried again (retry.go), and the words
-// of an error (pullerror.go).
+// which names are tried (names.go), where credentials may go (access.go), when it is tried again (retry.go, steady.go), how
+// much it may be (limits.go), and the words of an error (pullerror.go).
 //
 // A list of images is a manifest in the store alone: its images are looked at where they are (origin.go, list.go) and read
 // from there when the list is copied (listsource.go).
@@ -43,7 +43,7 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 	if err != nil {
 		return transfer.Result{}, err
 	}
-	j := &job{request: r, store: store, progress: progress, say: func(text string) { progress(transfer.Progress{Text: text}) }}
+	j := &job{request: r, store: store, progress: progress, say: func(text string) { progress(transfer.Progress{Text: text}) }, asked: &lastAsked{}}
 	if j.stage, err = newStage(store.GraphRoot()); err != nil {
 		return transfer.Result{}, err
 	}
@@ -80,6 +80,7 @@ type job struct {
 	stage    *stage
 	progress func(transfer.Progress)
 	say      func(string)
+	asked    *lastAsked
 }
 
 // bad is an error of class ErrInvalidArgument about the job's archive. It is told without what the libraries between

@@ -84,17 +84,26 @@ func (j *job) fetchOnce(ctx context.Context, sys *types.SystemContext, f fetch) 
 	if err != nil {
 		return "", err
 	}
+	src := f.src
+	j.stage.packed.Store(0)
+	if src.Transport().Name() == docker.Transport.Name() {
+		src = steady{src, j}
+	}
 	events, done := j.blobs()
 	defer func() { close(events); <-done }()
 	lines := &lineWriter{say: j.say}
 	defer lines.end()
 	var made types.ImageReference
-	_, err = copy.Image(ctx, policy, to, f.src, &copy.Options{
+	stop := j.guard("the image")
+	_, err = copy.Image(ctx, policy, to, src, &copy.Options{
 		SourceCtx: sys, DestinationCtx: sys, ReportWriter: lines, Progress: events, ProgressInterval: progressInterval,
 		ReportResolvedReference: &made, OciDecryptConfig: keys,
 		MaxParallelDownloads: j.request.Pull.Parallel,
 	})
-	if err != nil {
+	if why := stop(); err != nil {
+		if why != nil {
+			err = why
+		}
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}

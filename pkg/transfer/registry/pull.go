@@ -103,6 +103,7 @@ func (j *job) pullImages(ctx context.Context, sys *types.SystemContext, name ref
 	if err != nil {
 		return transfer.Result{}, err
 	}
+	sys = j.watched(sys)
 	names := []reference.Named{reference.TagNameOnly(name)}
 	if j.request.Pull.AllTags {
 		if names, err = j.tags(ctx, sys, name); err != nil {

@@ -42,6 +42,9 @@ func explained(err error, name reference.Named) error {
 		return errs.WithHint(errdefs.ErrPermissionDenied.WithMessage(fmt.Sprintf("%s is not trusted with its credentials: %v", host, stranger)),
 			"if it is right, an entry with location = %q in registries.conf allows it", strings.TrimPrefix(stranger.realm, "http://"))
 	}
+	if inside, ok := errors.AsType[*insideError](err); ok {
+		return errdefs.ErrPermissionDenied.WithMessage(fmt.Sprintf("%s is not followed: %v", repository, inside))
+	}
 	_, denied := errors.AsType[signature.PolicyRequirementError](err)
 	_, dns := errors.AsType[*net.DNSError](err)
 	_, op := errors.AsType[*net.OpError](err)

@@ -44,6 +44,7 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 		if sys, err = guarded(sys, name); err != nil {
 			return transfer.Result{}, err
 		}
+		sys = j.watched(sys)
 	}
 	options, err := j.pushOptions(sys)
 	if err != nil {

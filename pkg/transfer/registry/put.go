@@ -68,7 +68,10 @@ func (j *job) check(ctx context.Context, b *bundle) error {
 		if err != nil {
 			return err
 		}
-		_, err = j.checkLayer(ctx, r, "layer "+d.String())
+		total, err := j.checkLayer(ctx, r, "layer "+d.String())
+		if err == nil {
+			err = unpacked(fmt.Sprintf("archive %q: layer %s", j.request.Source, d), total, b.blobs[d].size)
+		}
 		if err = errors.Join(err, r.Close()); err != nil {
 			return plain(err)
 		}

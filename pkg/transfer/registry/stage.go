@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
@@ -20,8 +21,9 @@ const reserve = 64 << 20
 // stage is where a job keeps what it cannot read in place: <graph root>/hull-image/<random>, mode 0700, locked with
 // flock(2) while the job lives. It is on the store's disk, because archives are as big as images, and /tmp may be memory.
 type stage struct {
-	dir  string
-	lock *os.File
+	dir    string
+	lock   *os.File
+	packed atomic.Int64 // bytes that came from the registry for the image
 }
 
 // newStage makes a folder for this job and removes those of jobs that were killed.
@@ -43,7 +45,7 @@ func newStage(graphRoot string) (*stage, error) {
 			return nil, err
 		}
 		if lock := lockDir(dir); lock != nil {
-			return &stage{dir, lock}, nil
+			return &stage{dir: dir, lock: lock}, nil
 		}
 		// Another job took the new folder for a stale one, before it was locked.
 	}
