@@ -10,6 +10,7 @@ STATIC       := $(LDFLAGS) -extldflags "-static"
 export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS)
 RUN          ?= .
 RACE         ?= -race
+KILLS        ?= 4
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v '/test/')
 GOFUMPT      := go run mvdan.cc/gofumpt@v0.12.0
 # The suites make users, mount in namespaces of their own and install packages: they are root's.
@@ -64,7 +65,7 @@ script: build ## script tests of the built programs, as a user and as root; ORAC
 	go test -count=1 -timeout 40m -run 'TestScripts' ./test/script -args $(if $(filter-out .,$(RUN)),-story='$(RUN)')
 
 fault: build ## kill -9 at every failpoint, a full disk, a runtime that hangs …; RUN=kill/rm picks
-	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args $(if $(filter-out .,$(RUN)),-only='$(RUN)')
+	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args -kills=$(KILLS) $(if $(filter-out .,$(RUN)),-only='$(RUN)')
 
 bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs
 	@$(SUDO) go run ./test/bench

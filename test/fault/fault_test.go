@@ -10,6 +10,7 @@
 //
 //	make fault
 //	make fault RUN=kill/rm             the cases whose name matches
+//	make fault RUN=random KILLS=34     a hundred kills at random moments
 //
 // Each command has a deadline: one that hangs is killed and fails its case.
 package fault
@@ -43,6 +44,8 @@ func TestFaults(t *testing.T) {
 		}
 		found := s.find(t)
 		s.others(t)
+		s.hostile(t)
+		s.randomKills(t)
 		s.sweep(t, found)
 		return
 	}
@@ -59,7 +62,7 @@ func TestFaults(t *testing.T) {
 	self = suite.Copy(t, self)
 	for _, p := range []env.Profile{{Identity: "user", Runtime: "crun"}, {Identity: "root", Runtime: "crun"}} {
 		t.Run(p.String(), func(t *testing.T) {
-			args := []string{self, "-test.run=^TestFaults$", "-test.parallel=5", "-only=" + *only}
+			args := []string{self, "-test.run=^TestFaults$", "-test.parallel=5", "-only=" + *only, "-kills=" + itoa(*kills)}
 			if testing.Verbose() {
 				args = append(args, "-test.v")
 			}
