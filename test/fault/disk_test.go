@@ -38,7 +38,7 @@ func diskFull(b *box) {
 	b.must("create --name old busybox true")
 	for _, free := range []int64{0, 4 << 10, 16 << 10, 64 << 10, 256 << 10} {
 		filler := fill(b, free)
-		for _, line := range []string{"run --rm --name new busybox true", "create --name new busybox true", "import $BUSYBOX other"} {
+		for _, line := range []string{"run --rm --name new busybox true", "create --name new busybox true", "import $BUSYBOX other", "load -q -i $ARCHIVE", "pull -q docker-archive:$ARCHIVE:archived:latest"} {
 			if r := b.do(line); !r.ok() {
 				b.says(r, "")
 			}
@@ -49,6 +49,7 @@ func diskFull(b *box) {
 			b.t.Fatal(err)
 		}
 		b.must("rm -fi new")
+		b.must("rmi -fi archived")
 	}
 	fill(b, 0)
 	if r := b.do("rm -f -t0 c"); !r.ok() {
