@@ -67,7 +67,7 @@ script: build ## script tests of the built programs, as a user and as root; ORAC
 fault: build ## kill -9 at every failpoint, a full disk, a runtime that hangs …; RUN=kill/rm picks
 	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args -kills=$(KILLS) $(if $(filter-out .,$(RUN)),-only='$(RUN)')
 
-bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs
+bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs, BENCH=images for those of images
 	@$(SUDO) go run ./test/bench
 
 fuzz: ## each fuzz target for a minute

@@ -4,6 +4,7 @@
 //
 //	make bench                as root
 //	BENCH=quick make bench    fewer pairs, to see that it works
+//	BENCH=images make bench   pulls, pushes, loads and lists of images alone; both words may be there
 //
 // It is three processes: root's makes the view (test/env) and starts the user's in it, which measures; that one starts
 // another in hull's user namespace, which runs crun with nothing around it (crun.go).

@@ -23,8 +23,8 @@ type measurement struct {
 const removeAll = "rm -fa -t0"
 
 func measure(t *bench, base string) {
-	if os.Getenv("BENCH") == "quick" {
-		pairs, rounds = 3, 1
+	if strings.Contains(os.Getenv("BENCH"), "quick") {
+		pairs, rounds, layerSize = 3, 1, 4<<20
 	}
 	m := &measurement{bench: t}
 	for _, name := range []string{"hull", "podman"} {
@@ -41,7 +41,11 @@ func measure(t *bench, base string) {
 	started := time.Now()
 	fmt.Printf("%s, %s; kernel %s; load at the start %s; pairs %d, rounds of 100 containers %d\n\n", m.hull.output("--version"),
 		m.podman.output("--version"), line("/proc/sys/kernel/osrelease"), line("/proc/loadavg"), pairs, rounds)
-	for _, part := range []func(){m.alone, m.bare, m.hundred, m.thousand} {
+	parts := []func(){m.alone, m.bare, m.hundred, m.thousand, m.images}
+	if strings.Contains(os.Getenv("BENCH"), "images") {
+		parts = []func(){m.images}
+	}
+	for _, part := range parts {
 		part()
 	}
 	if err := m.write(os.Stdout); err != nil {
@@ -57,9 +61,14 @@ func line(path string) string {
 
 // pair times a command line of both in turn, after one turn to warm up. Between the turns, after is run, untimed.
 func (m *measurement) pair(what string, limit float64, line, after string) {
+	m.times(pairs, what, limit, line, after)
+}
+
+// times is pair with so many turns.
+func (m *measurement) times(n int, what string, limit float64, line, after string) {
 	m.Logf("%s", what)
 	r := row{what: what, limit: limit}
-	for i := range pairs + 1 {
+	for i := range n + 1 {
 		ours, theirs := m.hull.time(line), m.podman.time(line)
 		if i > 0 {
 			r.ours, r.theirs = append(r.ours, ours), append(r.theirs, theirs)

@@ -43,3 +43,20 @@ func (e *engine) memory(m *measurement) (pss, rss float64) {
 	megabytes := func(list []float64) float64 { return math.Round(median(list)/1024*100) / 100 }
 	return megabytes(proportional), megabytes(resident)
 }
+
+// proportional is the proportional memory in MB of processes that are not among the known ones.
+func proportional(processes, known map[int]string) float64 {
+	total := 0.0
+	for pid := range processes {
+		if _, ok := known[pid]; ok {
+			continue
+		}
+		data, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup") // it may have ended
+		_, after, _ := strings.Cut(string(data), "\nPss:")
+		if f := strings.Fields(after); len(f) > 0 {
+			kilobytes, _ := strconv.ParseFloat(f[0], 64)
+			total += kilobytes / 1024
+		}
+	}
+	return math.Round(total)
+}
