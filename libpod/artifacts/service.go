@@ -35,6 +35,7 @@ func New(l *layers.Store, t Transfer) *Service { return &Service{artifacts.At(l.
 // PullOptions is what podman-artifact-pull(1) can be asked for.
 type PullOptions struct {
 	transfer.Pull                         // Reference is the service's
+	Access        transfer.Access         // paths may be relative
 	Progress      func(transfer.Progress) // nil: quiet
 }
 
@@ -57,9 +58,9 @@ func (s *Service) request(op string) transfer.Request {
 // Pull fetches an artifact from a registry and returns the digest of its manifest.
 func (s *Service) Pull(ctx context.Context, ref string, o PullOptions) (digest.Digest, error) {
 	r := s.request(transfer.OpArtifactPull)
-	r.Pull, r.Source = o.Pull, ref
+	r.Pull, r.Access, r.Source = o.Pull, o.Access, ref
 	r.Pull.Reference = ref
-	if err := absolute(&r.Pull.Access.AuthFile, &r.Pull.Access.CertDir); err != nil {
+	if err := absolute(&r.Access.AuthFile, &r.Access.CertDir); err != nil {
 		return "", err
 	}
 	result, err := s.transfer.Run(ctx, r, nil, o.Progress)

@@ -39,7 +39,7 @@ func TestPullAndPush(t *testing.T) {
 	if d, err := s.Pull(t.Context(), "x", o); err != nil || d != "sha256:d" {
 		t.Errorf("%q, %v", d, err)
 	}
-	if p.job.Op != transfer.OpArtifactPull || p.job.Pull.Reference != "x" || p.job.Pull.Access.AuthFile != dir+"/auth" || p.job.Store.Root != dir+"/root" {
+	if p.job.Op != transfer.OpArtifactPull || p.job.Pull.Reference != "x" || p.job.Access.AuthFile != dir+"/auth" || p.job.Store.Root != dir+"/root" {
 		t.Errorf("%+v", p.job)
 	}
 	if _, err := s.Push(t.Context(), "x", PushOptions{}); !errdefs.IsNotFound(err) {

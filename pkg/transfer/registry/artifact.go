@@ -22,7 +22,7 @@ import (
 // artifactPull fetches an artifact: into a layout beside the store, and from there, when it is whole, into the store.
 func (j *job) artifactPull(ctx context.Context) (transfer.Result, error) {
 	p := &j.request.Pull
-	sys := j.system(p.Access)
+	sys := j.system(j.request.Access)
 	sys.OCIAcceptUncompressedLayers = true // files are what they are
 	found, err := resolve(sys, strings.TrimPrefix(p.Reference, "docker://"), "")
 	if err != nil {

@@ -201,7 +201,7 @@ func NewPull(d Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := service.PullOptions{Pull: all.Pull}
+			o := service.PullOptions{Pull: all.Pull, Access: all.Access}
 			o.Access.CertDir = certDir
 			if !quiet {
 				o.Progress = pulling.Progress(d.Streams)
@@ -248,6 +248,7 @@ func NewPush(d Deps) *cobra.Command {
 		},
 	}
 	f.Add(cmd.Flags())
+	f.AddNoSignBy(cmd.Flags())
 	f.AddRetry(cmd.Flags())
 	return cmd
 }

@@ -32,6 +32,7 @@ type Flags struct {
 	level          int
 	delay          string
 	passphraseFile string
+	noSignBy       string
 	signBySequoia  string
 	quiet          bool
 }
@@ -54,6 +55,12 @@ func (f *Flags) AddSignBy(fs *pflag.FlagSet) {
 	fs.StringVar(&f.SignBy, "sign-by", "", "Add a signature at the destination using the specified key of gpg's")
 }
 
+// AddNoSignBy defines the same flag for what GnuPG does not sign yet.
+func (f *Flags) AddNoSignBy(fs *pflag.FlagSet) {
+	fs.StringVar(&f.noSignBy, "sign-by", "", "Add a signature at the destination using the specified key of gpg's")
+	_ = fs.MarkHidden("sign-by")
+}
+
 // AddCompression defines the flags of what has layers.
 func (f *Flags) AddCompression(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Compression, "compression-format", "", "compression format to use: gzip, zstd or zstd:chunked (default gzip)")
@@ -72,6 +79,8 @@ func (f *Flags) AddRetry(fs *pflag.FlagSet) {
 func (f *Flags) Options(ctx context.Context, command string, s streams.Streams, c *config.Config) (images.PushOptions, error) {
 	o := &f.PushOptions
 	switch {
+	case f.noSignBy != "":
+		return *o, errs.WithHint(errs.NotBuilt(command+": --sign-by"), "--sign-by-sigstore-private-key signs")
 	case o.SignBy != "" && (o.SigstoreKey != "" || o.SigstoreParameters != "") && f.passphraseFile != "":
 		return *o, errs.Invalid("only one of --sign-by and --sign-by-sigstore… can be used with --sign-passphrase-file")
 	case f.signBySequoia != "":
