@@ -13,6 +13,7 @@ import (
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/types"
 
@@ -84,22 +85,9 @@ func (j *job) fetchOnce(ctx context.Context, sys *types.SystemContext, f fetch) 
 	if err != nil {
 		return "", err
 	}
-	src := f.src
 	j.stage.packed.Store(0)
-	if src.Transport().Name() == docker.Transport.Name() {
-		src = steady{src, j}
-	}
-	events, done := j.blobs()
-	defer func() { close(events); <-done }()
-	lines := &lineWriter{say: j.say}
-	defer lines.end()
-	var made types.ImageReference
 	stop := j.guard("the image")
-	_, err = copy.Image(ctx, policy, to, src, &copy.Options{
-		SourceCtx: sys, DestinationCtx: sys, ReportWriter: lines, Progress: events, ProgressInterval: progressInterval,
-		ReportResolvedReference: &made, OciDecryptConfig: keys,
-		MaxParallelDownloads: j.request.Pull.Parallel,
-	})
+	made, err := j.copyIn(ctx, sys, f.src, policy, to, keys)
 	if why := stop(); err != nil {
 		if why != nil {
 			err = why
@@ -117,6 +105,31 @@ func (j *job) fetchOnce(ctx context.Context, sys *types.SystemContext, f fetch) 
 	return img.ID, nil
 }
 
+// copyIn fetches the layers ahead where that can be done, copies the rest, and returns what was made.
+func (j *job) copyIn(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, policy *signature.PolicyContext,
+	to types.ImageReference, keys *encconfig.DecryptConfig,
+) (made types.ImageReference, err error) {
+	src, said, closeSource, err := j.ahead(ctx, sys, ref, policy)
+	defer func() { err = errors.Join(err, closeSource()) }()
+	if err != nil {
+		return nil, err
+	}
+	events, done := j.blobs(said)
+	defer func() { close(events); <-done }()
+	lines := &lineWriter{say: func(line string) {
+		if !said[line] {
+			j.say(line)
+		}
+	}}
+	defer lines.end()
+	_, err = copy.Image(ctx, policy, to, src, &copy.Options{
+		SourceCtx: sys, DestinationCtx: sys, ReportWriter: lines, Progress: events, ProgressInterval: progressInterval,
+		ReportResolvedReference: &made, OciDecryptConfig: keys,
+		MaxParallelDownloads: j.request.Pull.Parallel,
+	})
+	return made, err
+}
+
 // decryption reads the keys of encrypted layers.
 func decryption(keys []string) (*encconfig.DecryptConfig, error) {
 	if len(keys) == 0 {
@@ -129,8 +142,9 @@ func decryption(keys []string) (*encconfig.DecryptConfig, error) {
 	return c.DecryptConfig, nil
 }
 
-// blobs hands the library's events on. done is closed when the last one is, after the caller closed events.
-func (j *job) blobs() (events chan types.ProgressProperties, done chan struct{}) {
+// blobs hands the library's events on, but for what was said before. done is closed when the last one is, after the caller
+// closed events.
+func (j *job) blobs(said map[string]bool) (events chan types.ProgressProperties, done chan struct{}) {
 	events, done = make(chan types.ProgressProperties), make(chan struct{})
 	states := map[types.ProgressEvent]string{
 		types.ProgressEventNewArtifact: transfer.BlobStarted, types.ProgressEventRead: transfer.BlobProgress,
@@ -140,7 +154,7 @@ func (j *job) blobs() (events chan types.ProgressProperties, done chan struct{})
 		defer close(done)
 		for e := range events {
 			state, ok := states[e.Event]
-			if !ok {
+			if !ok || said[copying+e.Artifact.Digest.String()] {
 				continue
 			}
 			b := &transfer.Blob{

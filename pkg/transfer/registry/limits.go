@@ -23,7 +23,7 @@ const (
 	maxRatio = 100
 
 	maxUnpackedVariable = "HULL_MAX_UNPACKED"
-	watchInterval       = 50 * time.Millisecond
+	watchInterval       = 200 * time.Millisecond
 )
 
 // allowed is how many bytes may come of so many packed ones.

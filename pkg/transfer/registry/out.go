@@ -48,7 +48,7 @@ func (j *job) copyWith(ctx context.Context, policy *signature.PolicyContext, fro
 	if o.SourceCtx == nil {
 		o.SourceCtx = o.DestinationCtx
 	}
-	events, done := j.blobs()
+	events, done := j.blobs(nil)
 	defer func() { close(events); <-done }()
 	lines := &lineWriter{say: j.say}
 	defer lines.end()

@@ -116,6 +116,11 @@ func TestPull(t *testing.T) {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	r.clean(1)
+	for _, once := range []string{"manifests/1", "blobs/" + digest.FromBytes(l.config).String(), "blobs/" + l.layerDigest.String()} {
+		if n := len(slices.DeleteFunc(slices.Clone(l.seen), func(s string) bool { return s != "GET /v2/x/"+once })); n != 1 {
+			t.Errorf("%s is fetched %d times: %v", once, n, l.seen)
+		}
+	}
 	l.seen = nil
 	if _, err := r.pull(l, transfer.Pull{Local: result.Images[0].ID}); err != nil || slices.ContainsFunc(l.seen, func(s string) bool { return strings.Contains(s, "/blobs/") || s == "GET /v2/x/manifests/1" }) {
 		t.Errorf("newer, and nothing is: %v, %v", l.seen, err)

@@ -1,0 +1,305 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/docker"
+	"go.podman.io/image/v5/image"
+	"go.podman.io/image/v5/manifest"
+	"go.podman.io/image/v5/pkg/blobinfocache/none"
+	"go.podman.io/image/v5/signature"
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
+	"golang.org/x/sync/errgroup"
+
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/transfer"
+)
+
+// ahead brings the layers of an image into the store before the library copies the image, which then finds them there. The
+// library unpacks each gzip twice: once to learn the digest of what is in it, and once for the store. Here a layer is
+// unpacked while it still comes, once, and its digests are those of the bytes that went by:
+//
+//	registry ──> spool, its digest ──> store: unpack, digest of the tar, files
+//
+// Layers come beside each other, and go into the store from the lowest up, under the ids that the library will look for.
+// What is out of the ordinary is left to the library: nothing is lost but time.
+type ahead struct {
+	job    *job
+	store  storage.Store
+	src    types.ImageSource
+	layers []types.BlobInfo
+	diffs  []digest.Digest // of the tars, as the config has them
+	spools map[digest.Digest]*spool
+	said   map[string]bool // lines, by one of which the library would say that a layer is there already
+}
+
+// parallel is how many blobs come at once when the request does not say.
+const parallel = 6
+
+// ahead opens an image in a registry, fetches its layers ahead, and returns what the library is to copy, and what it need
+// not say again. close is never nil.
+func (j *job) ahead(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, policy *signature.PolicyContext) (
+	src types.ImageReference, said map[string]bool, closeSource func() error, err error,
+) {
+	nothing := func() error { return nil }
+	if ref.Transport().Name() != docker.Transport.Name() {
+		return ref, nil, nothing, nil
+	}
+	ref = steady{ref, j}
+	if len(j.request.Pull.Keys) > 0 {
+		return ref, nil, nothing, nil
+	}
+	opened, err := ref.NewImageSource(ctx, sys)
+	if err != nil {
+		return nil, nil, nothing, err
+	}
+	if _, ok := opened.(*steadySource); !ok { // it has signatures that only the library can read
+		return ref, nil, nothing, opened.Close()
+	}
+	source := newShared(opened)
+	said, err = j.fetchAhead(ctx, sys, source, policy)
+	return shared{ref, source}, said, opened.Close, err
+}
+
+// fetchAhead does it for the image that policy allows, and returns the lines that it said.
+func (j *job) fetchAhead(ctx context.Context, sys *types.SystemContext, src types.ImageSource, policy *signature.PolicyContext) (map[string]bool, error) {
+	store, err := j.store.Raw()
+	if err != nil {
+		return nil, err
+	}
+	a := &ahead{job: j, store: store, src: src, spools: map[digest.Digest]*spool{}, said: map[string]bool{}}
+	if ok, err := a.plan(ctx, sys, policy); !ok || err != nil {
+		return nil, err
+	}
+	missing, parent, err := a.missing()
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	a.say(gettingSignatures)
+	defer a.close()
+	for _, i := range missing {
+		if err := a.spool(a.layers[i].Digest); err != nil {
+			return nil, err
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.download(ctx, missing) })
+	g.Go(func() error { return a.apply(ctx, missing, parent) })
+	return a.said, g.Wait()
+}
+
+// What the library says first, and of a layer before its digest.
+const (
+	gettingSignatures = "Getting image source signatures"
+	copying           = "Copying blob "
+)
+
+func (a *ahead) say(line string) {
+	a.said[line] = true
+	a.job.say(line)
+}
+
+// spool makes the spool of a blob.
+func (a *ahead) spool(d digest.Digest) error {
+	if a.spools[d] != nil {
+		return nil
+	}
+	file, err := a.job.stage.unnamed()
+	if err == nil {
+		a.spools[d] = newSpool(file)
+	}
+	return err
+}
+
+func (a *ahead) close() {
+	for _, s := range a.spools {
+		_ = s.file.Close()
+	}
+}
+
+// plan learns what layers the image has, and reports whether they can be fetched ahead. An image that is not allowed, or
+// that cannot be read, is the library's to refuse.
+func (a *ahead) plan(ctx context.Context, sys *types.SystemContext, policy *signature.PolicyContext) (bool, error) {
+	data, mediaType, err := image.UnparsedInstance(a.src, nil).Manifest(ctx)
+	if err != nil {
+		return false, err
+	}
+	var instance *digest.Digest
+	if manifest.MIMETypeIsMultiImage(mediaType) {
+		list, err := manifest.ListFromBlob(data, mediaType)
+		if err != nil {
+			return false, nil //nolint:nilerr // the library says so
+		}
+		d, err := list.ChooseInstance(sys)
+		if err != nil {
+			return false, nil //nolint:nilerr // the library says so
+		}
+		instance = &d
+	}
+	unparsed := image.UnparsedInstance(a.src, instance)
+	if _, mediaType, err = unparsed.Manifest(ctx); err != nil || mediaType != imgspec.MediaTypeImageManifest && mediaType != manifest.DockerV2Schema2MediaType {
+		return false, err
+	}
+	if allowed, err := policy.IsRunningImageAllowed(ctx, unparsed); !allowed || err != nil {
+		return false, nil //nolint:nilerr // the library says so
+	}
+	img, err := image.FromUnparsedImage(ctx, sys, unparsed)
+	if err != nil {
+		return false, nil //nolint:nilerr // the library says so
+	}
+	config, err := img.OCIConfig(ctx)
+	if err != nil {
+		return false, err
+	}
+	a.layers, a.diffs = img.LayerInfos(), config.RootFS.DiffIDs
+	return a.ordinary(), nil
+}
+
+// plainLayers are the media types of layers that are tars, packed or not.
+var plainLayers = []string{
+	imgspec.MediaTypeImageLayer, imgspec.MediaTypeImageLayerGzip, imgspec.MediaTypeImageLayerZstd,
+	manifest.DockerV2SchemaLayerMediaTypeUncompressed, manifest.DockerV2Schema2LayerMediaType,
+}
+
+// ordinary reports whether each layer is a plain tar that the registry has itself and that the config knows.
+func (a *ahead) ordinary() bool {
+	if len(a.layers) != len(a.diffs) {
+		return false
+	}
+	for i, l := range a.layers {
+		if !slices.Contains(plainLayers, l.MediaType) || len(l.URLs) > 0 || a.diffs[i].Validate() != nil || l.Digest.Validate() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// missing are the layers above those that the store has in this place, up to one that it has elsewhere: the library copies
+// that. parent is the layer below the first.
+func (a *ahead) missing() (list []int, parent string, err error) {
+	id := ""
+	for i, l := range a.layers {
+		id = chained(id, a.diffs[i])
+		if len(list) == 0 {
+			if _, err := a.store.Layer(id); err == nil {
+				parent = id
+				continue
+			}
+		}
+		same, err := a.store.LayersByUncompressedDigest(a.diffs[i])
+		if err == nil && len(same) == 0 {
+			same, err = a.store.LayersByCompressedDigest(l.Digest)
+		}
+		if len(same) > 0 {
+			return list, parent, nil
+		}
+		if err != nil && !errors.Is(err, storage.ErrLayerUnknown) {
+			return nil, "", err
+		}
+		list = append(list, i)
+	}
+	return list, parent, nil
+}
+
+// chained is the id under which the library has a layer above parent.
+func chained(parent string, diff digest.Digest) string {
+	if parent == "" {
+		return diff.Encoded()
+	}
+	return digest.FromString(parent + "+" + diff.Encoded()).Encoded()
+}
+
+// download fills the spools, some at once, the lowest first.
+func (a *ahead) download(ctx context.Context, missing []int) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	if n := a.job.request.Pull.Parallel; n > 0 {
+		g.SetLimit(int(n))
+	}
+	begun := map[digest.Digest]bool{}
+	for _, i := range missing {
+		l := a.layers[i]
+		if begun[l.Digest] {
+			continue
+		}
+		begun[l.Digest] = true
+		a.said[copying+l.Digest.String()] = true
+		g.Go(func() error { return a.downloadOne(ctx, l) })
+	}
+	return g.Wait()
+}
+
+func (a *ahead) downloadOne(ctx context.Context, l types.BlobInfo) error {
+	s := a.spools[l.Digest]
+	r, size, err := a.src.GetBlob(ctx, l, none.NoCache)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if l.Size >= 0 {
+		size = l.Size
+	}
+	a.job.say(copying + l.Digest.String())
+	t := &told{r: r, job: a.job, blob: transfer.Blob{Digest: l.Digest.String(), Kind: "blob", State: transfer.BlobStarted, Total: max(size, 0)}}
+	t.tell()
+	t.blob.State = transfer.BlobProgress
+	if err := s.fill(t, l.Digest, size); err != nil {
+		return err
+	}
+	t.blob.State = transfer.BlobDone
+	t.tell()
+	return nil
+}
+
+// told is a blob that tells how far it is.
+type told struct {
+	r    io.Reader
+	job  *job
+	blob transfer.Blob
+	last time.Time
+}
+
+func (t *told) tell() {
+	b := t.blob
+	t.job.progress(transfer.Progress{Blob: &b})
+	t.last = time.Now()
+}
+
+func (t *told) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	t.blob.Done += int64(n)
+	if time.Since(t.last) >= progressInterval {
+		t.tell()
+	}
+	return n, err
+}
+
+// apply makes the layers, from the lowest up.
+func (a *ahead) apply(ctx context.Context, missing []int, parent string) error {
+	for _, i := range missing {
+		l, want := a.layers[i], a.diffs[i]
+		id := chained(parent, want)
+		made, _, err := a.store.PutLayer(id, parent, nil, "", false, &storage.LayerOptions{OriginalDigest: l.Digest}, a.spools[l.Digest].reader(ctx))
+		if errors.Is(err, storage.ErrDuplicateID) { // another pull was faster
+			parent = id
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("unpack layer %s: %w", l.Digest, err)
+		}
+		if made.UncompressedDigest != want {
+			err := errs.Invalid("layer %s holds DiffID %s, and the image's config says %s", l.Digest, made.UncompressedDigest, want)
+			return errors.Join(err, a.store.DeleteLayer(id))
+		}
+		parent = id
+	}
+	return nil
+}
