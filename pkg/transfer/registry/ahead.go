@@ -15,6 +15,7 @@ import (
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/pkg/blobinfocache/none"
 	"go.podman.io/image/v5/signature"
+	"go.podman.io/image/v5/transports"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
 	"golang.org/x/sync/errgroup"
@@ -58,8 +59,8 @@ func (j *job) ahead(ctx context.Context, sys *types.SystemContext, ref types.Ima
 		return ref, nil, nothing, nil
 	}
 	opened, err := ref.NewImageSource(ctx, sys)
-	if err != nil {
-		return nil, nil, nothing, err
+	if err != nil { // in the library's words
+		return nil, nil, nothing, fmt.Errorf("initializing source %s: %w", transports.ImageName(ref), err)
 	}
 	if _, ok := opened.(*steadySource); !ok { // it has signatures that only the library can read
 		return ref, nil, nothing, opened.Close()
