@@ -206,8 +206,11 @@ func (s *Store) mountOwn(id string) (string, error) {
 	if errors.Is(err, unix.ENOENT) {
 		return "", errs.WithHint(errs.NotFound("the image below container %q is not in the store any more", short(id)), "load or pull it again")
 	}
+	if err != nil && errors.Is(unix.Access(dir, unix.W_OK), unix.EROFS) { // overlayfs says "invalid argument"
+		err = unix.EROFS
+	}
 	if err != nil {
-		return "", fmt.Errorf("mount container %q: %w", short(id), os.NewSyscallError("mount overlay", err))
+		return "", fmt.Errorf("mount container %q: %w", short(id), classed(os.NewSyscallError("mount overlay", err)))
 	}
 	return merged, nil
 }
