@@ -47,9 +47,10 @@ func measure(t *bench, base string) {
 	}
 	for _, part := range parts {
 		part()
-	}
-	if err := m.write(os.Stdout); err != nil {
-		t.Fatal(err)
+		if err := m.write(os.Stdout); err != nil { // of each part, so that a run that is cut short was not for nothing
+			t.Fatal(err)
+		}
+		m.table = table{}
 	}
 	fmt.Printf("\n%.0f s; load at the end %s\n", time.Since(started).Seconds(), line("/proc/loadavg"))
 }

@@ -46,7 +46,9 @@ func (b *table) write(w io.Writer) error {
 		ratio := float64(ours) / float64(theirs)
 		text += fmt.Sprintf("| %s | %.1f ms | %s | %.3f | %s | %d | %s |\n", r.what, milliseconds(ours), other, ratio, number(r.limit), len(r.ours), verdict(ratio, r.limit))
 	}
-	text += "\n| what | hull | podman | at most | |\n| --- | --- | --- | --- | --- |\n"
+	if len(b.facts) > 0 {
+		text += "\n| what | hull | podman | at most | |\n| --- | --- | --- | --- | --- |\n"
+	}
 	for _, f := range b.facts {
 		theirs, limit := "", ""
 		if f.theirs > 0 {
@@ -57,7 +59,7 @@ func (b *table) write(w io.Writer) error {
 		}
 		text += fmt.Sprintf("| %s | %s | %s | %s | %s |\n", f.what, number(f.ours)+f.unit, theirs, limit, verdict(f.ours, f.limit))
 	}
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, text+"\n")
 	return err
 }
 
