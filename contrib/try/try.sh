@@ -20,6 +20,10 @@ useradd --home-dir "$run/home" --create-home --shell /bin/bash "$user"
 install -d -m 700 -o "$user" "$run/runtime"
 install -d -m 755 "$run/bin"
 install -m 755 "$here"/bin/hull "$here"/bin/hull-* "$run/bin/"
+# Debian lets everyone open it; where a machine does not, the private view has one that does.
+if [ -e /dev/net/tun ]; then
+	mknod -m 666 "$run/tun" c 10 200
+fi
 mkdir -p "$run/busybox/bin"
 cp /bin/busybox "$run/busybox/bin/busybox"
 for tool in $(/bin/busybox --list); do [ "$tool" = busybox ] || ln -sf busybox "$run/busybox/bin/$tool"; done
@@ -58,6 +62,7 @@ unshare --mount bash -euc '
 		umount -l /sys/fs/cgroup
 		mount -t cgroup2 cgroup2 /sys/fs/cgroup
 	fi
+	if [ -e "$run/tun" ]; then mount --bind "$run/tun" /dev/net/tun; fi
 	cd "$run/home"
 	exec setpriv --reuid "$user" --regid "$user" --init-groups --reset-env \
 		env PATH="$run/bin:/usr/bin:/bin:/usr/sbin:/sbin" HOME="$run/home" USER="$user" XDG_RUNTIME_DIR="$run/runtime" \
