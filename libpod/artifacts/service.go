@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
 
@@ -60,7 +59,7 @@ func (s *Service) Pull(ctx context.Context, ref string, o PullOptions) (digest.D
 	r := s.request(transfer.OpArtifactPull)
 	r.Pull, r.Access, r.Source = o.Pull, o.Access, ref
 	r.Pull.Reference = ref
-	if err := absolute(&r.Access.AuthFile, &r.Access.CertDir); err != nil {
+	if err := transfer.Absolute(&r.Access.AuthFile, &r.Access.CertDir); err != nil {
 		return "", err
 	}
 	result, err := s.transfer.Run(ctx, r, nil, o.Progress)
@@ -74,7 +73,7 @@ func (s *Service) Push(ctx context.Context, ref string, o PushOptions) (_ digest
 	}
 	r := s.request(transfer.OpArtifactPush)
 	r.Push, r.Access, r.Source, r.Artifact = o.Push, o.Access, ref, ref
-	if err := absolute(&r.Access.AuthFile, &r.Access.CertDir, &r.Push.SigstoreKey, &r.Push.SigstoreParameters); err != nil {
+	if err := transfer.Absolute(&r.Access.AuthFile, &r.Access.CertDir, &r.Push.SigstoreKey, &r.Push.SigstoreParameters); err != nil {
 		return "", err
 	}
 	var file *atomicfile.Pending
@@ -91,19 +90,4 @@ func (s *Service) Push(ctx context.Context, ref string, o PushOptions) (_ digest
 		}
 	}
 	return digest.Digest(result.Digest), err
-}
-
-// absolute makes paths absolute, because hull-image works in another folder; "" stays "".
-func absolute(paths ...*string) error {
-	for _, path := range paths {
-		if *path == "" {
-			continue
-		}
-		full, err := filepath.Abs(*path)
-		if err != nil {
-			return err
-		}
-		*path = full
-	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -49,10 +48,8 @@ func (s *Service) Push(ctx context.Context, ref, destination string, o PushOptio
 	if r.Access, err = absoluteAccess(o.Access); err != nil {
 		return "", err
 	}
-	for _, path := range []*string{&r.Push.SigstoreKey, &r.Push.SigstoreParameters} {
-		if *path, err = absolute(*path); err != nil {
-			return "", err
-		}
+	if err := transfer.Absolute(&r.Push.SigstoreKey, &r.Push.SigstoreParameters); err != nil {
+		return "", err
 	}
 	if r.Push.EncryptionKeys, err = absoluteKeys(o.EncryptionKeys); err != nil {
 		return "", err
@@ -128,8 +125,7 @@ func absoluteDestination(text string) (string, error) {
 	if path == "" {
 		return "", errs.Invalid("invalid destination %q: no path", text)
 	}
-	path, err := absolute(path)
-	if err != nil {
+	if err := transfer.Absolute(&path); err != nil {
 		return "", err
 	}
 	if tagged {
@@ -144,8 +140,7 @@ func absoluteKeys(keys []string) ([]string, error) {
 	for _, key := range keys {
 		kind, path, _ := strings.Cut(key, ":")
 		if kind == "jwe" || kind == "pkcs7" {
-			path, err := absolute(path)
-			if err != nil {
+			if err := transfer.Absolute(&path); err != nil {
 				return nil, err
 			}
 			key = kind + ":" + path
@@ -157,16 +152,6 @@ func absoluteKeys(keys []string) ([]string, error) {
 
 // absoluteAccess has the paths absolute.
 func absoluteAccess(a transfer.Access) (transfer.Access, error) {
-	var err1, err2 error
-	a.AuthFile, err1 = absolute(a.AuthFile)
-	a.CertDir, err2 = absolute(a.CertDir)
-	return a, errors.Join(err1, err2)
-}
-
-// absolute is filepath.Abs, but "" stays "".
-func absolute(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	return filepath.Abs(path)
+	err := transfer.Absolute(&a.AuthFile, &a.CertDir)
+	return a, err
 }

@@ -5,7 +5,6 @@ package registries
 import (
 	"context"
 	"os"
-	"path/filepath"
 
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/transfer"
@@ -73,14 +72,5 @@ func absolute(a *transfer.Access) error {
 	if a.AuthFile == "" && a.CompatAuthFile == "" {
 		a.AuthFile = os.Getenv("REGISTRY_AUTH_FILE")
 	}
-	for _, path := range []*string{&a.AuthFile, &a.CompatAuthFile, &a.CertDir} {
-		if *path == "" {
-			continue
-		}
-		var err error
-		if *path, err = filepath.Abs(*path); err != nil {
-			return err
-		}
-	}
-	return nil
+	return transfer.Absolute(&a.AuthFile, &a.CompatAuthFile, &a.CertDir)
 }

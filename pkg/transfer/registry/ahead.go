@@ -129,24 +129,12 @@ func (a *ahead) close() {
 // plan learns what layers the image has, and reports whether they can be fetched ahead. An image that is not allowed, or
 // that cannot be read, is the library's to refuse.
 func (a *ahead) plan(ctx context.Context, sys *types.SystemContext, policy *signature.PolicyContext) (bool, error) {
-	data, mediaType, err := image.UnparsedInstance(a.src, nil).Manifest(ctx)
+	instance, err := instanceFor(ctx, sys, a.src)
 	if err != nil {
 		return false, err
 	}
-	var instance *digest.Digest
-	if manifest.MIMETypeIsMultiImage(mediaType) {
-		list, err := manifest.ListFromBlob(data, mediaType)
-		if err != nil {
-			return false, nil //nolint:nilerr // the library says so
-		}
-		d, err := list.ChooseInstance(sys)
-		if err != nil {
-			return false, nil //nolint:nilerr // the library says so
-		}
-		instance = &d
-	}
 	unparsed := image.UnparsedInstance(a.src, instance)
-	if _, mediaType, err = unparsed.Manifest(ctx); err != nil || mediaType != imgspec.MediaTypeImageManifest && mediaType != manifest.DockerV2Schema2MediaType {
+	if _, mediaType, err := unparsed.Manifest(ctx); err != nil || mediaType != imgspec.MediaTypeImageManifest && mediaType != manifest.DockerV2Schema2MediaType {
 		return false, err
 	}
 	if allowed, err := policy.IsRunningImageAllowed(ctx, unparsed); !allowed || err != nil {

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/image"
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/types"
@@ -50,22 +51,13 @@ func (s steady) NewImageSource(ctx context.Context, sys *types.SystemContext) (t
 
 // lossless reports whether an image has no signatures but of GnuPG: the library asks its own sources alone for others.
 func lossless(ctx context.Context, sys *types.SystemContext, src types.ImageSource) (bool, error) {
-	top := image.UnparsedInstance(src, nil)
-	data, mediaType, err := top.Manifest(ctx)
+	all := []*image.UnparsedImage{image.UnparsedInstance(src, nil)}
+	instance, err := instanceFor(ctx, sys, src)
 	if err != nil {
 		return false, err
 	}
-	all := []*image.UnparsedImage{top}
-	if manifest.MIMETypeIsMultiImage(mediaType) {
-		list, err := manifest.ListFromBlob(data, mediaType)
-		if err != nil {
-			return false, err
-		}
-		d, err := list.ChooseInstance(sys)
-		if err != nil {
-			return false, err
-		}
-		all = append(all, image.UnparsedInstance(src, &d))
+	if instance != nil {
+		all = append(all, image.UnparsedInstance(src, instance))
 	}
 	for _, u := range all {
 		every, err1 := u.UntrustedSignatures(ctx)
@@ -75,6 +67,20 @@ func lossless(ctx context.Context, sys *types.SystemContext, src types.ImageSour
 		}
 	}
 	return true, nil
+}
+
+// instanceFor is the image for the platform in a list, and nil for what is an image itself.
+func instanceFor(ctx context.Context, sys *types.SystemContext, src types.ImageSource) (*digest.Digest, error) {
+	data, mediaType, err := image.UnparsedInstance(src, nil).Manifest(ctx)
+	if err != nil || !manifest.MIMETypeIsMultiImage(mediaType) {
+		return nil, err
+	}
+	list, err := manifest.ListFromBlob(data, mediaType)
+	if err != nil {
+		return nil, err
+	}
+	d, err := list.ChooseInstance(sys)
+	return &d, err
 }
 
 // steadySource is the library's source with blobs that do not break.
