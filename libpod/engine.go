@@ -3,6 +3,7 @@
 package libpod
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"path/filepath"
@@ -92,6 +93,13 @@ func Open(o Options) (*Engine, error) {
 		Keepers: keepersOf(e), Config: o.Config, Events: e.Events, Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
 	}
 	return e, nil
+}
+
+// Prepare begins, beside what the caller does next, with what each start of a container or of a process in one needs: a
+// monitor, and the state of what runs.
+func (e *Engine) Prepare(ctx context.Context) {
+	e.Containers.Monitor.Ahead()
+	e.state.Prepare(ctx)
 }
 
 // Close closes what was opened.

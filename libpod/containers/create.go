@@ -81,7 +81,6 @@ type plan struct {
 func (s *Service) carryOut(ctx context.Context, p *plan, start *StartOptions) (c *locked, err error) {
 	var l *launch
 	if start != nil {
-		s.State.Prepare(ctx)
 		l = s.spawn(*start, p.config.Options.PreserveFDs, p.config.Options.LogDriver)
 	}
 	defer func() {

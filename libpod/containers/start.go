@@ -2,7 +2,6 @@ package containers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -265,7 +264,7 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 	if err != nil {
 		return nil, nil, err
 	}
-	data, err := json.Marshal(spec)
+	data, err := ocispec.Encode(spec)
 	if err != nil {
 		return nil, nil, err
 	}

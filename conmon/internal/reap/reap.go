@@ -81,7 +81,13 @@ func (r *Reaper) Start(c Command, exited func(unix.WaitStatus)) (int, error) {
 	for i, fd := range c.FDs {
 		files[i] = uintptr(fd)
 	}
-	pid, err := syscall.ForkExec(c.Argv[0], c.Argv, &syscall.ProcAttr{Env: c.Env, Files: files})
+	path, env := c.Argv[0], c.Env
+	if len(files) < aboveAll/2 {
+		at, marked, done := asReadOnly(path, env)
+		defer done()
+		path, env = at, marked
+	}
+	pid, err := syscall.ForkExec(path, c.Argv, &syscall.ProcAttr{Env: env, Files: files})
 	if err != nil {
 		return 0, &os.PathError{Op: "exec", Path: c.Argv[0], Err: err}
 	}

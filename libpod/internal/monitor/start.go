@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -24,6 +25,7 @@ type Starter struct {
 
 	mu       sync.Mutex
 	children []int
+	ahead    *Idle // for the next Spawn
 }
 
 // Files are descriptors that go to the monitor.
@@ -31,6 +33,8 @@ type Files struct {
 	Stdio [3]*os.File // the monitor's own, for protocol.LogPassthrough; nil is /dev/null
 	Extra []*os.File  // what the container gets as 3…: Request.PreserveFDs is set from it
 }
+
+func (f Files) given() bool { return f.Stdio != [3]*os.File{} || len(f.Extra) > 0 }
 
 // tuning makes the Go runtime of the monitor small. A first collection costs more (its workers, 270 KB) than what it would
 // free in an idle monitor; GOGC=30 has it at 1.2 MB, which an idle one never reaches. The container's environment is Request.Env.
@@ -49,9 +53,32 @@ type Idle struct {
 	runtime string
 }
 
+// Ahead execs a monitor for the next Spawn, before it is known what for. One that is not asked for ends with this process.
+func (s *Starter) Ahead() {
+	i := s.exec(Files{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead = i
+}
+
 // Spawn execs a monitor beside what the caller does next. The result must be closed.
 func (s *Starter) Spawn(files Files) *Idle {
 	s.reap()
+	s.mu.Lock()
+	i := s.ahead
+	s.ahead = nil
+	s.mu.Unlock()
+	switch {
+	case i == nil:
+		return s.exec(files)
+	case files.given():
+		defer i.drop()
+		return s.exec(files)
+	}
+	return i
+}
+
+func (s *Starter) exec(files Files) *Idle {
 	i := &Idle{starter: s, files: files, spawned: make(chan struct{})}
 	go func() {
 		defer close(i.spawned)
@@ -73,10 +100,7 @@ func (s *Starter) Spawn(files Files) *Idle {
 
 // Close ends a monitor that has not started its process, and returns when it has gone.
 func (i *Idle) Close(ctx context.Context) {
-	<-i.spawned
-	if i.socket != nil {
-		_ = i.socket.Close()
-	}
+	i.drop()
 	if i.session == nil {
 		return
 	}
@@ -86,6 +110,14 @@ func (i *Idle) Close(ctx context.Context) {
 	_ = i.session.Settled(undo)
 	_ = i.session.Close()
 	i.session = nil
+}
+
+// drop lets go of a monitor that has no request: it ends.
+func (i *Idle) drop() {
+	<-i.spawned
+	if i.socket != nil {
+		_ = i.socket.Close()
+	}
 }
 
 // Begin hands the request over: the monitor executes the runtime. A nil Request.Env is that of this process.
@@ -149,7 +181,7 @@ func (s *Starter) spawn(socket *os.File, files Files) (int, error) {
 		return 0, err
 	}
 	defer null.Close()
-	attr := &os.ProcAttr{Env: tuning[:], Sys: &syscall.SysProcAttr{Setsid: true}}
+	attr := &syscall.ProcAttr{Env: tuning[:], Sys: &syscall.SysProcAttr{Setsid: true}}
 	if zone, ok := os.LookupEnv("TZ"); ok {
 		attr.Env = append(tuning[:len(tuning):len(tuning)], "TZ="+zone) // of the times in k8s-file
 	}
@@ -160,15 +192,18 @@ func (s *Starter) spawn(socket *os.File, files Files) (int, error) {
 				f = os.Stderr
 			}
 		}
-		attr.Files = append(attr.Files, f)
+		attr.Files = append(attr.Files, f.Fd())
 	}
-	attr.Files = append(append(attr.Files, socket), files.Extra...)
-	p, err := os.StartProcess(s.Path, []string{filepath.Base(s.Path)}, attr)
+	attr.Files = append(attr.Files, socket.Fd())
+	for _, f := range files.Extra {
+		attr.Files = append(attr.Files, f.Fd())
+	}
+	// os.StartProcess would first start a process of its own to see whether the kernel has pidfds.
+	pid, err := syscall.ForkExec(s.Path, []string{filepath.Base(s.Path)}, attr)
+	runtime.KeepAlive(files)
 	if err != nil {
-		return 0, err
+		return 0, &os.PathError{Op: "exec", Path: s.Path, Err: err}
 	}
-	pid := p.Pid
-	_ = p.Release()
 	s.mu.Lock()
 	s.children = append(s.children, pid)
 	s.mu.Unlock()

@@ -101,6 +101,9 @@ func (f *file) open(ctx context.Context) (*sql.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state's folder: %w", err)
 	}
+	if err := f.make(); err != nil {
+		return nil, fmt.Errorf("make the state's file: %w", err)
+	}
 	db, err := sql.Open("sqlite3", "file:"+escape(f.path)+"?_busy_timeout=30000&_txlock=immediate&_foreign_keys=1&_sync="+f.synced)
 	if err != nil {
 		return nil, fmt.Errorf("open state %q: %w", f.path, err)
@@ -117,6 +120,19 @@ func (f *file) open(ctx context.Context) (*sql.DB, error) {
 	}
 	f.db = db
 	return db, nil
+}
+
+// make has the file there for its user alone before SQLite, which gives its mode to the files beside it, makes it by the
+// umask.
+func (f *file) make() error {
+	if f.exists() {
+		return nil
+	}
+	made, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return made.Close()
 }
 
 // escape makes a path fit for a file: URI (sqlite.org/uri.html).

@@ -233,6 +233,7 @@ func NewExec(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		e.Prepare(ctx)
 		if len(p.cidFile) > 0 {
 			refs, err := p.refs(ctx, e, nil, nil)
 			if err != nil {

@@ -75,6 +75,7 @@ func NewRun(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		e.Prepare(cmd.Context())
 		create, err := flags.Apply(cmd.Flags(), args, e.Config)
 		if err != nil {
 			return err
@@ -154,6 +155,7 @@ func NewStart(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		e.Prepare(ctx)
 		refs, err := p.refs(ctx, e, args, startable)
 		if err != nil {
 			return err
@@ -222,6 +224,7 @@ func NewInit(d Deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		e.Prepare(ctx)
 		refs, err := p.refs(ctx, e, args, startable)
 		if err != nil {
 			return err
