@@ -54,6 +54,8 @@ func newRig(t *testing.T) *rig {
 }
 
 // Run plays hull-image.
+func (*rig) Ahead() func() { return func() {} }
+
 func (r *rig) Run(_ context.Context, q transfer.Request, _ *os.File, _ func(transfer.Progress)) (transfer.Result, error) {
 	r.jobs = append(r.jobs, q)
 	switch q.Op {

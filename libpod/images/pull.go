@@ -37,6 +37,9 @@ func (s *Service) Pull(ctx context.Context, ref string, o PullOptions) ([]string
 	if !slices.Contains(policies, o.Policy) {
 		return nil, errs.Invalid("unsupported pull policy %q%s", o.Policy, errs.DidYouMean(o.Policy, policies))
 	}
+	if o.Policy == "always" || o.Policy == "newer" {
+		defer s.transfer.Ahead()()
+	}
 	transport, details, ok := strings.Cut(ref, ":")
 	switch {
 	case ok && transfer.IsPathTransport(transport):

@@ -28,6 +28,7 @@ type PushOptions struct {
 // that was written. Without a destination the image's name is where it goes. Of a list it is the image for this machine, and
 // the whole list when that is asked for or the image is not here.
 func (s *Service) Push(ctx context.Context, ref, destination string, o PushOptions) (_ string, err error) {
+	defer s.transfer.Ahead()()
 	img, name, err := s.pushed(ctx, ref, &o.Push)
 	if err != nil {
 		return "", err

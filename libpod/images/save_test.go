@@ -18,6 +18,8 @@ type writer struct {
 	fail    error
 }
 
+func (*writer) Ahead() func() { return func() {} }
+
 func (w *writer) Run(_ context.Context, q transfer.Request, _ *os.File, progress func(transfer.Progress)) (transfer.Result, error) {
 	w.request = q
 	if progress != nil {

@@ -20,6 +20,8 @@ import (
 // Transfer does jobs that need hull-image; transfer.Client is the one.
 type Transfer interface {
 	Run(ctx context.Context, r transfer.Request, stdin *os.File, progress func(transfer.Progress)) (transfer.Result, error)
+	// Ahead begins with what the next Run needs; release ends what no Run has asked for.
+	Ahead() (release func())
 }
 
 // Containers is what images need of hull's containers.

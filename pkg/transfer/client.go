@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,62 +22,117 @@ const grace = 10 * time.Second
 type Client struct {
 	Path string   // of the executable
 	Env  []string // its environment; nil is hull's own. What tells the storage library of rootless must be in it.
+
+	mu    sync.Mutex
+	ahead chan *process // of one that Ahead starts; nil: there is none
+}
+
+// process is a hull-image that waits for its job.
+type process struct {
+	cmd    *exec.Cmd
+	ask    *os.File // the request goes in here; its end cancels the job
+	answer *os.File
+	stderr tail
+	err    error // why it could not be started
+}
+
+// Ahead starts a hull-image for the next Run, beside what the caller does until then: it takes as long as looking an image
+// up. A Run that hands it files starts its own. release, which is called in the end, ends one that got no job.
+func (c *Client) Ahead() (release func()) {
+	started := make(chan *process, 1)
+	c.mu.Lock()
+	c.ahead = started
+	c.mu.Unlock()
+	go func() { started <- c.start(nil, nil) }()
+	return func() {
+		if p := c.take(); p != nil && p.err == nil {
+			_ = errors.Join(p.ask.Close(), p.answer.Close())
+			go func() { _ = p.cmd.Wait() }()
+		}
+	}
+}
+
+// take is the process that Ahead has started, once.
+func (c *Client) take() *process {
+	c.mu.Lock()
+	started := c.ahead
+	c.ahead = nil
+	c.mu.Unlock()
+	if started == nil {
+		return nil
+	}
+	return <-started
 }
 
 // Run does a job in a new hull-image. stdin is what it reads when the request has no Path; nil is /dev/null. onProgress
 // may be nil; it is called from one goroutine and must not block for long. When ctx ends, hull-image undoes and stops.
-func (c Client) Run(ctx context.Context, r Request, stdin *os.File, onProgress func(Progress)) (Result, error) {
+func (c *Client) Run(ctx context.Context, r Request, stdin *os.File, onProgress func(Progress)) (Result, error) {
 	r.Version = version
 	request, err := json.Marshal(r)
 	if err != nil {
 		return Result{}, err
 	}
-	cmd := exec.Command(c.Path) //nolint:noctx // ending the request pipe cancels the job; kill is the last resort below
-	cmd.Env, cmd.Dir = c.Env, "/"
-	var stderr tail
-	cmd.Stderr = &stderr
-	if stdin != nil {
-		cmd.Stdin = stdin
+	var p *process
+	if stdin == nil && r.Output == nil {
+		p = c.take()
 	}
-	if r.Output != nil {
-		cmd.Stdout = r.Output
+	if p == nil {
+		p = c.start(stdin, r.Output)
 	}
-	asks, ask, err := os.Pipe()
-	if err != nil {
-		return Result{}, err
+	if p.err != nil {
+		return Result{}, p.err
 	}
-	answer, answers, err := os.Pipe()
-	if err != nil {
-		return Result{}, errors.Join(err, asks.Close(), ask.Close())
-	}
-	defer answer.Close()
-	defer ask.Close()
-	cmd.ExtraFiles = []*os.File{asks, answers}
-	err = startConfined(cmd)
-	err = errors.Join(err, asks.Close(), answers.Close())
-	if err != nil {
-		return Result{}, fmt.Errorf("start %q: %w", c.Path, err)
-	}
+	defer p.answer.Close()
+	defer p.ask.Close()
 	stop := context.AfterFunc(ctx, func() {
-		_ = ask.Close()
-		time.AfterFunc(grace, func() { _ = cmd.Process.Kill() })
+		_ = p.ask.Close()
+		time.AfterFunc(grace, func() { _ = p.cmd.Process.Kill() })
 	})
 	defer stop()
-	_, _ = ask.Write(append(request, '\n')) // a process that died tells more by its answer than EPIPE does
-	result, err := receive(answer, onProgress)
+	_, _ = p.ask.Write(append(request, '\n')) // a process that died tells more by its answer than EPIPE does
+	result, err := receive(p.answer, onProgress)
 	if err != nil && errors.Is(err, errLongLine) {
-		_ = cmd.Process.Kill()
+		_ = p.cmd.Process.Kill()
 	}
-	ended := cmd.Wait()
+	ended := p.cmd.Wait()
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return Result{}, context.Cause(ctx)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return Result{}, died(ended, stderr.String())
+		return Result{}, died(ended, p.stderr.String())
 	case err != nil:
 		return Result{}, err
 	}
 	return *result, nil
+}
+
+func (c *Client) start(stdin, stdout *os.File) *process {
+	p := &process{cmd: exec.Command(c.Path)} //nolint:noctx // ending the request pipe cancels the job; Run's kill is the last resort
+	p.cmd.Env, p.cmd.Dir = c.Env, "/"
+	p.cmd.Stderr = &p.stderr
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
+	if stdout != nil {
+		p.cmd.Stdout = stdout
+	}
+	asks, ask, err := os.Pipe()
+	if err != nil {
+		p.err = err
+		return p
+	}
+	answer, answers, err := os.Pipe()
+	if err != nil {
+		p.err = errors.Join(err, asks.Close(), ask.Close())
+		return p
+	}
+	p.ask, p.answer = ask, answer
+	p.cmd.ExtraFiles = []*os.File{asks, answers}
+	err = startConfined(p.cmd)
+	if err = errors.Join(err, asks.Close(), answers.Close()); err != nil {
+		p.err = errors.Join(fmt.Errorf("start %q: %w", c.Path, err), ask.Close(), answer.Close())
+	}
+	return p
 }
 
 // receive reads until the answer.

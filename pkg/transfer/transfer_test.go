@@ -56,13 +56,13 @@ func play(ctx context.Context, r Request, progress func(Progress)) (Result, erro
 	return Result{}, nil
 }
 
-func client(t *testing.T, as string) Client {
+func client(t *testing.T, as string) *Client {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Client{Path: exe, Env: append(os.Environ(), part+"="+as)}
+	return &Client{Path: exe, Env: append(os.Environ(), part+"="+as)}
 }
 
 func TestWork(t *testing.T) {
@@ -82,6 +82,29 @@ func TestWork(t *testing.T) {
 	}
 }
 
+func TestAhead(t *testing.T) {
+	c := client(t, "privileges")
+	release := c.Ahead()
+	if r, err := c.Run(t.Context(), Request{}, nil, nil); err != nil || len(r.Images) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	release() // nothing is left to end
+	release = c.Ahead()
+	p := c.take()
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	release()
+	if err := errors.Join(p.ask.Close(), p.cmd.Wait()); err == nil || !strings.Contains(p.stderr.String(), "its job on descriptor 3") {
+		t.Errorf("one without a job ends with %v and says %q", err, p.stderr.String())
+	}
+	c = &Client{Path: "/nonexistent"}
+	defer c.Ahead()()
+	if _, err := c.Run(t.Context(), Request{}, nil, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no program: %v", err)
+	}
+}
+
 func TestErrorsCross(t *testing.T) {
 	_, err := client(t, "fail").Run(t.Context(), Request{Path: "thing"}, nil, nil)
 	if !errdefs.IsNotFound(err) || err.Error() != "no such thing" || errs.Hint(err) != "look elsewhere" {
@@ -95,7 +118,7 @@ func TestDeathIsAnError(t *testing.T) {
 			t.Errorf("%s: %v", as, err)
 		}
 	}
-	if _, err := (Client{Path: "/nonexistent"}).Run(t.Context(), Request{}, nil, nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := (&Client{Path: "/nonexistent"}).Run(t.Context(), Request{}, nil, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no program: %v", err)
 	}
 }

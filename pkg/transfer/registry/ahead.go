@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	imgspec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/docker"
+	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/image"
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/pkg/blobinfocache/none"
@@ -36,65 +37,74 @@ type ahead struct {
 	job    *job
 	store  storage.Store
 	src    types.ImageSource
+	name   reference.Named // nil: the image gets none
 	layers []types.BlobInfo
 	diffs  []digest.Digest // of the tars, as the config has them
 	spools map[digest.Digest]*spool
 	said   map[string]bool // lines, by one of which the library would say that a layer is there already
 }
 
+// prepared is what ahead has left to do.
+type prepared struct {
+	src   types.ImageReference // for the library to copy
+	said  map[string]bool      // lines that it need not say again
+	here  string               // id of the image, when the store has it already: there is nothing to copy
+	close func() error         // never nil
+}
+
 // parallel is how many blobs come at once when the request does not say.
 const parallel = 6
 
-// ahead opens an image in a registry, fetches its layers ahead, and returns what the library is to copy, and what it need
-// not say again. close is never nil.
-func (j *job) ahead(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, policy *signature.PolicyContext) (
-	src types.ImageReference, said map[string]bool, closeSource func() error, err error,
-) {
-	nothing := func() error { return nil }
+// ahead opens an image in a registry and fetches its layers ahead.
+func (j *job) ahead(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, policy *signature.PolicyContext, to types.ImageReference) (prepared, error) {
+	p := prepared{src: ref, close: func() error { return nil }}
 	if ref.Transport().Name() != docker.Transport.Name() {
-		return ref, nil, nothing, nil
+		return p, nil
 	}
-	ref = steady{ref, j}
+	p.src = steady{ref, j}
 	if len(j.request.Pull.Keys) > 0 {
-		return ref, nil, nothing, nil
+		return p, nil
 	}
-	opened, err := ref.NewImageSource(ctx, sys)
+	opened, err := p.src.NewImageSource(ctx, sys)
 	if err != nil { // in the library's words
-		return nil, nil, nothing, fmt.Errorf("initializing source %s: %w", transports.ImageName(ref), err)
+		return p, fmt.Errorf("initializing source %s: %w", transports.ImageName(ref), err)
 	}
 	if _, ok := opened.(*steadySource); !ok { // it has signatures that only the library can read
-		return ref, nil, nothing, opened.Close()
+		return p, opened.Close()
 	}
 	source := newShared(opened)
-	said, err = j.fetchAhead(ctx, sys, source, policy)
-	return shared{ref, source}, said, opened.Close, err
-}
-
-// fetchAhead does it for the image that policy allows, and returns the lines that it said.
-func (j *job) fetchAhead(ctx context.Context, sys *types.SystemContext, src types.ImageSource, policy *signature.PolicyContext) (map[string]bool, error) {
+	p.src, p.close = shared{p.src, source}, opened.Close
 	store, err := j.store.Raw()
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	a := &ahead{job: j, store: store, src: src, spools: map[digest.Digest]*spool{}, said: map[string]bool{}}
-	if ok, err := a.plan(ctx, sys, policy); !ok || err != nil {
-		return nil, err
+	a := &ahead{job: j, store: store, src: source, name: to.DockerReference(), spools: map[digest.Digest]*spool{}, said: map[string]bool{}}
+	p.said = a.said
+	p.here, err = a.fetch(ctx, sys, policy)
+	return p, err
+}
+
+// fetch does it for the image that policy allows. It returns the id of one that is here.
+func (a *ahead) fetch(ctx context.Context, sys *types.SystemContext, policy *signature.PolicyContext) (here string, err error) {
+	here, ok, err := a.plan(ctx, sys, policy)
+	if !ok || err != nil {
+		return here, err
 	}
 	missing, parent, err := a.missing()
 	if err != nil || len(missing) == 0 {
-		return nil, err
+		return "", err
 	}
 	a.say(gettingSignatures)
 	defer a.close()
 	for _, i := range missing {
 		if err := a.spool(a.layers[i].Digest); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.download(ctx, missing) })
 	g.Go(func() error { return a.apply(ctx, missing, parent) })
-	return a.said, g.Wait()
+	return "", g.Wait()
 }
 
 // What the library says first, and of a layer before its digest.
@@ -126,30 +136,63 @@ func (a *ahead) close() {
 	}
 }
 
-// plan learns what layers the image has, and reports whether they can be fetched ahead. An image that is not allowed, or
-// that cannot be read, is the library's to refuse.
-func (a *ahead) plan(ctx context.Context, sys *types.SystemContext, policy *signature.PolicyContext) (bool, error) {
+// plan learns what layers the image has, and reports whether they can be fetched ahead, or that the image is here. One
+// that is not allowed, or that cannot be read, is the library's to refuse.
+func (a *ahead) plan(ctx context.Context, sys *types.SystemContext, policy *signature.PolicyContext) (here string, ok bool, err error) {
 	instance, err := instanceFor(ctx, sys, a.src)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	unparsed := image.UnparsedInstance(a.src, instance)
 	if _, mediaType, err := unparsed.Manifest(ctx); err != nil || mediaType != imgspec.MediaTypeImageManifest && mediaType != manifest.DockerV2Schema2MediaType {
-		return false, err
+		return "", false, err
 	}
 	if allowed, err := policy.IsRunningImageAllowed(ctx, unparsed); !allowed || err != nil {
-		return false, nil //nolint:nilerr // the library says so
+		return "", false, nil //nolint:nilerr // the library says so
+	}
+	if here, err := a.here(ctx, instance); here != "" || err != nil {
+		return here, false, err
 	}
 	img, err := image.FromUnparsedImage(ctx, sys, unparsed)
 	if err != nil {
-		return false, nil //nolint:nilerr // the library says so
+		return "", false, nil //nolint:nilerr // the library says so
 	}
 	config, err := img.OCIConfig(ctx)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	a.layers, a.diffs = img.LayerInfos(), config.RootFS.DiffIDs
-	return a.ordinary(), nil
+	return "", a.ordinary(), nil
+}
+
+// here is the id of the image that has the name in the store, if it has all of its layers and the manifests that the
+// registry has: the image's own and that of the list it was chosen from.
+func (a *ahead) here(ctx context.Context, instance *digest.Digest) (string, error) {
+	if a.name == nil {
+		return "", nil
+	}
+	img, err := a.store.Image(a.name.String())
+	if err != nil || !slices.Contains(img.Names, a.name.String()) {
+		return "", nil //nolint:nilerr // not here
+	}
+	for _, which := range []*digest.Digest{nil, instance} {
+		data, _, err := a.src.GetManifest(ctx, which)
+		if err != nil {
+			return "", err
+		}
+		d, err := manifest.Digest(data)
+		if err != nil || !slices.Contains(img.Digests, d) {
+			return "", nil //nolint:nilerr // another, or one that the library explains
+		}
+	}
+	for id := img.TopLayer; id != ""; {
+		l, err := a.store.Layer(id)
+		if err != nil {
+			return "", nil //nolint:nilerr // a damaged image is mended by copying it
+		}
+		id = l.Parent
+	}
+	return img.ID, nil
 }
 
 // plainLayers are the media types of layers that are tars, packed or not.

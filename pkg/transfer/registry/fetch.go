@@ -109,20 +109,28 @@ func (j *job) fetchOnce(ctx context.Context, sys *types.SystemContext, f fetch) 
 func (j *job) copyIn(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, policy *signature.PolicyContext,
 	to types.ImageReference, keys *encconfig.DecryptConfig,
 ) (made types.ImageReference, err error) {
-	src, said, closeSource, err := j.ahead(ctx, sys, ref, policy)
-	defer func() { err = errors.Join(err, closeSource()) }()
+	p, err := j.ahead(ctx, sys, ref, policy, to)
+	defer func() { err = errors.Join(err, p.close()) }()
 	if err != nil {
 		return nil, err
 	}
-	events, done := j.blobs(said)
+	if p.here != "" {
+		j.say("Image is up to date")
+		store, err := j.store.Raw()
+		if err != nil {
+			return nil, err
+		}
+		return storage.Transport.NewStoreReference(store, to.DockerReference(), p.here)
+	}
+	events, done := j.blobs(p.said)
 	defer func() { close(events); <-done }()
 	lines := &lineWriter{say: func(line string) {
-		if !said[line] {
+		if !p.said[line] {
 			j.say(line)
 		}
 	}}
 	defer lines.end()
-	_, err = copy.Image(ctx, policy, to, src, &copy.Options{
+	_, err = copy.Image(ctx, policy, to, p.src, &copy.Options{
 		SourceCtx: sys, DestinationCtx: sys, ReportWriter: lines, Progress: events, ProgressInterval: progressInterval,
 		ReportResolvedReference: &made, OciDecryptConfig: keys,
 		MaxParallelDownloads: j.request.Pull.Parallel,

@@ -126,8 +126,8 @@ func TestPull(t *testing.T) {
 		t.Errorf("newer, and nothing is: %v, %v", l.seen, err)
 	}
 	l.seen = nil
-	if _, err := r.pull(l, transfer.Pull{}); err != nil || slices.Contains(l.seen, "GET /v2/x/blobs/"+l.layerDigest.String()) {
-		t.Errorf("always, and the layer is here: %v, %v", l.seen, err)
+	if _, err := r.pull(l, transfer.Pull{}); err != nil || slices.ContainsFunc(l.seen, func(s string) bool { return strings.Contains(s, "/blobs/") }) {
+		t.Errorf("always, and the image is here: %v, %v", l.seen, err)
 	}
 }
 
