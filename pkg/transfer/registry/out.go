@@ -29,7 +29,7 @@ func (j *job) copyOut(ctx context.Context, id string, to types.ImageReference, o
 	if err != nil {
 		return nil, err
 	}
-	return j.copyFrom(ctx, from, to, o)
+	return j.copyFrom(ctx, flowing{from, j, store}, to, o)
 }
 
 // copyFrom copies what comes from this store, and from where its lists say, and returns the manifest that was written.

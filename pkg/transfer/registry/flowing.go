@@ -1,0 +1,97 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
+	"go.podman.io/storage/pkg/archive"
+)
+
+// flowing is an image of the store whose layers are read while they are taken out of it. The library writes a layer to a
+// file first, so that the store is locked no longer than that takes, and begins to pack and send it when all of it is
+// there; here the two go beside each other, and a reader that is slow keeps no lock either.
+type flowing struct {
+	types.ImageReference
+	job   *job
+	store storage.Store
+}
+
+// NewImageSource opens the image.
+func (f flowing) NewImageSource(ctx context.Context, sys *types.SystemContext) (types.ImageSource, error) {
+	src, err := f.ImageReference.NewImageSource(ctx, sys)
+	if err != nil {
+		return nil, err
+	}
+	if ok, err := lossless(ctx, sys, src); err != nil || !ok {
+		if err != nil {
+			err = errors.Join(err, src.Close())
+		}
+		return src, err
+	}
+	return &flowingSource{src, f.job, f.store}, nil
+}
+
+type flowingSource struct {
+	types.ImageSource
+	job   *job
+	store storage.Store
+}
+
+// GetBlob opens a blob.
+func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache types.BlobInfoCache) (io.ReadCloser, int64, error) {
+	layers, err := f.store.LayersByUncompressedDigest(info.Digest)
+	if err != nil || len(layers) == 0 || layers[0].UncompressedSize < 0 {
+		return f.ImageSource.GetBlob(ctx, info, cache) // no layer, or one that is known by another digest
+	}
+	file, err := f.job.stage.unnamed()
+	if err != nil {
+		return nil, 0, err
+	}
+	plain := archive.Uncompressed
+	diff, err := f.store.Diff("", layers[0].ID, &storage.DiffOptions{Compression: &plain})
+	if err != nil {
+		return nil, 0, errors.Join(err, file.Close())
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	b := &flowingBlob{spool: newSpool(file), stop: cancel, filled: make(chan struct{})}
+	b.Reader = b.spool.reader(ctx)
+	go func() { // ends with the layer, or soon after Close
+		defer close(b.filled)
+		err := b.spool.fill(interruptible{ctx, diff}, "", layers[0].UncompressedSize)
+		if closeErr := diff.Close(); err == nil && closeErr != nil { // what has been read is what it is
+			cancel(closeErr)
+		}
+	}()
+	return b, layers[0].UncompressedSize, nil
+}
+
+// flowingBlob is a layer on its way out.
+type flowingBlob struct {
+	io.Reader
+	spool  *spool
+	stop   context.CancelCauseFunc
+	filled chan struct{} // closed when the store is let go
+}
+
+// Close lets go of the store and of the file.
+func (b *flowingBlob) Close() error {
+	b.stop(context.Canceled)
+	<-b.filled
+	return b.spool.file.Close()
+}
+
+// interruptible is a reader that ends with ctx, between two reads.
+type interruptible struct {
+	ctx context.Context //nolint:containedctx // io.Reader has no place for it
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, context.Cause(i.ctx)
+	}
+	return i.r.Read(p)
+}
