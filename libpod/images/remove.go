@@ -71,6 +71,13 @@ func (s *Service) remove(ctx context.Context, ref string, o define.ImageRemoveOp
 	if err != nil {
 		return nil, err
 	}
+	if img.ReadOnly {
+		if o.All {
+			return nil, nil
+		}
+		return nil, errs.WithHint(errs.Conflict("image %q is in a read-only image store, from which nothing is removed", ref),
+			"additionalimagestores in storage.conf says which")
+	}
 	byID := strings.HasPrefix(img.ID, strings.TrimPrefix(ref, "sha256:")) && name == ref
 	if !byID && len(img.Names) > 1 {
 		if r, err := reference.Parse(name); err == nil && r.Digest == "" {

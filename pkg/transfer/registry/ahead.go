@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -61,6 +62,10 @@ func (j *job) ahead(ctx context.Context, sys *types.SystemContext, ref types.Ima
 	if ref.Transport().Name() != docker.Transport.Name() {
 		return p, nil
 	}
+	store, err := j.store.Raw()
+	if err != nil || special(store) {
+		return p, err
+	}
 	p.src = steady{ref, j}
 	if len(j.request.Pull.Keys) > 0 {
 		return p, nil
@@ -74,14 +79,21 @@ func (j *job) ahead(ctx context.Context, sys *types.SystemContext, ref types.Ima
 	}
 	source := newShared(opened)
 	p.src, p.close = shared{p.src, source}, opened.Close
-	store, err := j.store.Raw()
-	if err != nil {
-		return p, err
-	}
 	a := &ahead{job: j, store: store, src: source, name: to.DockerReference(), spools: map[digest.Digest]*spool{}, said: map[string]bool{}}
 	p.said = a.said
 	p.here, err = a.fetch(ctx, sys, policy)
 	return p, err
+}
+
+// special reports whether storage.conf asks for what the library does with its own source alone: pulls of the parts of a
+// layer that are nowhere here (containers-storage.conf(5), pull_options: enable_partial_images), and layers out of an
+// additional layer store (additionallayerstore).
+func special(store storage.Store) bool {
+	return strings.EqualFold(store.PullOptions()["enable_partial_images"], "true") ||
+		slices.ContainsFunc(store.GraphOptions(), func(option string) bool {
+			key, _, _ := strings.Cut(option, "=")
+			return key == "additionallayerstore" || strings.HasSuffix(key, ".additionallayerstore")
+		})
 }
 
 // fetch does it for the image that policy allows. It returns the id of one that is here.
