@@ -13,4 +13,11 @@ extern int hull_joined;   // entered by this process, not by the one that starte
 extern unsigned hull_uid; // of the user on the host, when entered
 extern unsigned hull_gid;
 
+// A monitor for the process that the command will start, executed before Go.
+#define HULL_MONITOR_PROCS "GOMAXPROCS=1"
+#define HULL_MONITOR_GC "GOGC=30"
+extern char hull_monitor_path[4096 + 32];
+extern int hull_monitor_pid;    // 0: there is none
+extern int hull_monitor_socket; // our end
+
 #endif

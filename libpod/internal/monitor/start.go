@@ -16,6 +16,7 @@ import (
 
 	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/pkg/cleanup"
+	"hull.dev/hull/pkg/rootless"
 )
 
 // Starter starts monitors. Use one for the life of a process: it takes the exits of the monitors it has started.
@@ -36,9 +37,8 @@ type Files struct {
 
 func (f Files) given() bool { return f.Stdio != [3]*os.File{} || len(f.Extra) > 0 }
 
-// tuning makes the Go runtime of the monitor small. A first collection costs more (its workers, 270 KB) than what it would
-// free in an idle monitor; GOGC=30 has it at 1.2 MB, which an idle one never reaches. The container's environment is Request.Env.
-var tuning = [...]string{"GOMAXPROCS=1", "GOGC=30"}
+// tuning makes the Go runtime of the monitor small. The container's environment is Request.Env.
+var tuning = [...]string{rootless.MonitorProcs, rootless.MonitorGC}
 
 // Idle is a monitor that waits for its request. One that gets none ends when the Idle is closed or this process dies.
 type Idle struct {
@@ -53,12 +53,34 @@ type Idle struct {
 	runtime string
 }
 
-// Ahead execs a monitor for the next Spawn, before it is known what for. One that is not asked for ends with this process.
+// Ahead sees to a monitor for the next Spawn, before it is known what for: the one that came up with this process, or else
+// another. One that is not asked for ends with this process.
 func (s *Starter) Ahead() {
-	i := s.exec(Files{})
+	i := s.own()
+	if i == nil {
+		i = s.exec(Files{})
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ahead = i
+}
+
+// own is the monitor that was executed before Go began, if it is the one that is configured.
+func (s *Starter) own() *Idle {
+	m := rootless.TakeMonitor()
+	if m == nil {
+		return nil
+	}
+	s.mu.Lock()
+	s.children = append(s.children, m.PID)
+	s.mu.Unlock()
+	i := &Idle{starter: s, spawned: make(chan struct{}), socket: m.Socket, pid: m.PID}
+	close(i.spawned)
+	if m.Path != s.Path || s.Debug {
+		i.drop()
+		return nil
+	}
+	return i
 }
 
 // Spawn execs a monitor beside what the caller does next. The result must be closed.
