@@ -41,6 +41,7 @@ type ahead struct {
 	name   reference.Named // nil: the image gets none
 	layers []types.BlobInfo
 	diffs  []digest.Digest // of the tars, as the config has them
+	turns  *turns
 	spools map[digest.Digest]*spool
 	said   map[string]bool // lines, by one of which the library would say that a layer is there already
 }
@@ -79,7 +80,7 @@ func (j *job) ahead(ctx context.Context, sys *types.SystemContext, ref types.Ima
 	}
 	source := newShared(opened)
 	p.src, p.close = shared{p.src, source}, opened.Close
-	a := &ahead{job: j, store: store, src: source, name: to.DockerReference(), spools: map[digest.Digest]*spool{}, said: map[string]bool{}}
+	a := &ahead{job: j, store: store, src: source, name: to.DockerReference(), turns: newTurns(store.RunRoot()), said: map[string]bool{}}
 	p.said = a.said
 	p.here, err = a.fetch(ctx, sys, policy)
 	return p, err
@@ -102,21 +103,57 @@ func (a *ahead) fetch(ctx context.Context, sys *types.SystemContext, policy *sig
 	if !ok || err != nil {
 		return here, err
 	}
-	missing, parent, err := a.missing()
-	if err != nil || len(missing) == 0 {
-		return "", err
+	defer a.turns.release()
+	for {
+		missing, parent, err := a.missing()
+		if err != nil || len(missing) == 0 {
+			return "", err
+		}
+		n, taken, err := a.turns.take(ctx, a.ids(missing), func() {
+			a.job.say("Waiting for another pull of blob " + a.layers[missing[0]].Digest.String())
+		})
+		if err != nil {
+			return "", err
+		}
+		if taken { // somebody may have brought it before
+			continue
+		}
+		if err := a.bring(ctx, missing[:n], parent); err != nil {
+			return "", err
+		}
+		a.turns.release()
 	}
-	a.say(gettingSignatures)
+}
+
+// ids are the store's of some of the layers.
+func (a *ahead) ids(which []int) []string {
+	var ids []string
+	id := ""
+	for i := range a.layers {
+		id = chained(id, a.diffs[i])
+		if slices.Contains(which, i) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// bring fetches layers of which each lies on the one before, the first on parent.
+func (a *ahead) bring(ctx context.Context, missing []int, parent string) error {
+	if !a.said[gettingSignatures] {
+		a.say(gettingSignatures)
+	}
+	a.spools = map[digest.Digest]*spool{}
 	defer a.close()
 	for _, i := range missing {
 		if err := a.spool(a.layers[i].Digest); err != nil {
-			return "", err
+			return err
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.download(ctx, missing) })
 	g.Go(func() error { return a.apply(ctx, missing, parent) })
-	return "", g.Wait()
+	return g.Wait()
 }
 
 // What the library says first, and of a layer before its digest.
@@ -331,6 +368,11 @@ func (a *ahead) apply(ctx context.Context, missing []int, parent string) error {
 	for _, i := range missing {
 		l, want := a.layers[i], a.diffs[i]
 		id := chained(parent, want)
+		if a.store.GraphDriverName() != "overlay" { // others have all layers locked for as long as one is unpacked
+			if err := a.spools[l.Digest].whole(ctx); err != nil {
+				return err
+			}
+		}
 		made, _, err := a.store.PutLayer(id, parent, nil, "", false, &storage.LayerOptions{OriginalDigest: l.Digest}, a.spools[l.Digest].reader(ctx))
 		if errors.Is(err, storage.ErrDuplicateID) { // another pull was faster
 			parent = id

@@ -79,6 +79,26 @@ func (s *spool) grow(n int64) {
 	s.more = make(chan struct{})
 }
 
+// whole waits until the spool is filled, and returns why it is not.
+func (s *spool) whole(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		more, err := s.more, s.err
+		s.mu.Unlock()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // reader reads the spool from its beginning, until ctx ends.
 func (s *spool) reader(ctx context.Context) io.Reader { return &spoolReader{ctx: ctx, spool: s} }
 
