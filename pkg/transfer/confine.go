@@ -13,8 +13,8 @@ const needed = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_RE
 	1<<unix.CAP_FSETID | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETFCAP | 1<<unix.CAP_SYS_CHROOT |
 	1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_MKNOD
 
-// startConfined starts cmd so that it and its children cannot gain privileges and lack the capabilities that they do not
-// need. Both are properties of a thread that a new process inherits: they are set on a thread that is used for this one
+// startConfined starts cmd so that it and its children cannot gain privileges and lack the capabilities and the system
+// calls that they do not need. All are properties of a thread that a new process inherits: they are set on a thread that is used for this one
 // start and then ends, which it does because its goroutine does not unlock it.
 func startConfined(cmd *exec.Cmd) error {
 	done := make(chan error)
@@ -41,6 +41,9 @@ func confineThread(cmd *exec.Cmd) error {
 			// EINVAL: a capability newer than the kernel. EPERM: a user without privileges, who has none to drop.
 			_ = unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
 		}
+	}
+	if err := filterThread(); err != nil {
+		return err
 	}
 	return cmd.Start()
 }

@@ -56,7 +56,7 @@ var pure = map[string]string{
 // onlyIn says where a package may be imported; elsewhere it goes by a door of ours.
 var onlyIn = map[string]string{
 	"C":                           "pkg/rootless pkg/hugeheap",
-	"unsafe":                      "pkg/rootless pkg/netns conmon",
+	"unsafe":                      "pkg/rootless pkg/netns pkg/transfer conmon",
 	"os/exec":                     "pkg/gpg pkg/journal pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
 	"database/sql":                "libpod/internal/state",
 	"github.com/mattn/go-sqlite3": "libpod/internal/state",

@@ -1,0 +1,67 @@
+package transfer
+
+import (
+	"os"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// denied are system calls that moving images needs in none of its ways, nor do the programs that it starts (gzip, gpg,
+// credential helpers): what reaches into other processes, keys, the kernel, its clock, and files past every path. Mounts and
+// namespaces stay: layers are unpacked in a root of their own, and overlay is tried out. Landlock is not used for that
+// reason: under it no mount is possible at all.
+var denied = append([]uint32{
+	unix.SYS_ACCT, unix.SYS_ADD_KEY, unix.SYS_ADJTIMEX, unix.SYS_BPF, unix.SYS_CLOCK_ADJTIME, unix.SYS_CLOCK_SETTIME,
+	unix.SYS_DELETE_MODULE, unix.SYS_FANOTIFY_INIT, unix.SYS_FINIT_MODULE, unix.SYS_INIT_MODULE,
+	unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER, unix.SYS_IO_URING_SETUP, unix.SYS_KCMP, unix.SYS_KEXEC_FILE_LOAD,
+	unix.SYS_KEXEC_LOAD, unix.SYS_KEYCTL, unix.SYS_MIGRATE_PAGES, unix.SYS_MOVE_PAGES, unix.SYS_OPEN_BY_HANDLE_AT,
+	unix.SYS_PERF_EVENT_OPEN, unix.SYS_PERSONALITY, unix.SYS_PIDFD_GETFD, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
+	unix.SYS_PTRACE, unix.SYS_REBOOT, unix.SYS_REQUEST_KEY, unix.SYS_SETDOMAINNAME, unix.SYS_SETHOSTNAME, unix.SYS_SETTIMEOFDAY,
+	unix.SYS_SWAPOFF, unix.SYS_SWAPON, unix.SYS_SYSLOG, unix.SYS_USERFAULTFD, unix.SYS_VHANGUP,
+}, deniedHere...)
+
+// Offsets in struct seccomp_data (seccomp(2)).
+const (
+	offsetNumber = 0
+	offsetArch   = 4
+)
+
+// program is the filter: another architecture's calls and those that are denied fail with EPERM.
+func program() []unix.SockFilter {
+	const (
+		load = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+		eq   = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+		ge   = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+		ret  = unix.BPF_RET | unix.BPF_K
+	)
+	// Jumps are counted from the next instruction; the last two are: allow, refuse.
+	left := uint8(len(denied))
+	p := []unix.SockFilter{
+		{Code: load, K: offsetArch},
+		{Code: eq, K: auditArch, Jf: left + 3},
+		{Code: load, K: offsetNumber},
+		{Code: ge, K: foreign, Jt: left + 1},
+	}
+	for _, n := range denied {
+		p = append(p, unix.SockFilter{Code: eq, K: n, Jt: left})
+		left--
+	}
+	return append(p, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW}, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)})
+}
+
+// filterThread denies them to this thread and to what it executes. A kernel without filters denies nothing.
+func filterThread() error {
+	if auditArch == 0 {
+		return nil
+	}
+	p := program()
+	f := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
+	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&f)), 0, 0)
+	runtime.KeepAlive(p)
+	if err == unix.EINVAL { //nolint:errorlint // an errno of the kernel's own
+		return nil
+	}
+	return os.NewSyscallError("prctl PR_SET_SECCOMP", err)
+}
