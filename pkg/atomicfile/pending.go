@@ -61,6 +61,26 @@ func (p *Pending) Commit() (err error) {
 	return nil
 }
 
+// CommitNew is Commit to a path in the same folder that nothing has yet; os.ErrExist when something has it, and the file
+// can still be committed to another.
+func (p *Pending) CommitNew(path string) error {
+	if err := p.Sync(); err != nil {
+		return errors.Join(err, p.Close())
+	}
+	from, flags := p.temp, 0
+	if from == "" {
+		from, flags = fmt.Sprintf("/proc/self/fd/%d", p.Fd()), unix.AT_SYMLINK_FOLLOW
+	}
+	err := unix.Linkat(unix.AT_FDCWD, from, unix.AT_FDCWD, path, flags)
+	if errors.Is(err, unix.EEXIST) {
+		return os.ErrExist
+	}
+	if err != nil {
+		err = &os.LinkError{Op: "linkat", Old: from, New: path, Err: err}
+	}
+	return errors.Join(err, p.Close())
+}
+
 // Close drops the file unless it was committed. A second call does nothing.
 func (p *Pending) Close() error {
 	if p.File == nil {

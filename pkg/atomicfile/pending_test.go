@@ -83,3 +83,45 @@ func TestPendingThatIsDroppedLeavesNothing(t *testing.T) {
 		t.Errorf("in a folder that is not there: %v", err)
 	}
 }
+
+func TestCommitNewReplacesNothing(t *testing.T) {
+	for name, temp := range map[string]string{"without a name": "", "with one": ".a.temp"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			taken, free := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+			if err := os.WriteFile(taken, []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p, err := New(taken, 0o640)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if temp != "" {
+				if err := p.File.Close(); err != nil {
+					t.Fatal(err)
+				}
+				p.temp = filepath.Join(dir, temp)
+				if p.File, err = os.OpenFile(p.temp, os.O_CREATE|os.O_RDWR, 0o640); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := p.WriteString("new"); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.CommitNew(taken); !errors.Is(err, os.ErrExist) {
+				t.Errorf("over another: %v", err)
+			}
+			if err := p.CommitNew(free); err != nil {
+				t.Error(err)
+			}
+			for path, want := range map[string]string{taken: "old", free: "new"} {
+				if got, err := os.ReadFile(path); err != nil || string(got) != want {
+					t.Errorf("%s: %q, %v, want %q", path, got, err, want)
+				}
+			}
+			if got := names(t, dir); len(got) != 2 {
+				t.Errorf("%q are left", got)
+			}
+		})
+	}
+}

@@ -60,7 +60,7 @@ func (s Signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
 		}
 		passphrase = r
 	}
-	cmd := exec.CommandContext(ctx, "gpg", append(args, "--sign", "--output=-")...)
+	cmd := exec.CommandContext(ctx, "gpg", append(args, "--no-armor", "--sign", "--output=-")...)
 	if passphrase != nil {
 		cmd.ExtraFiles = []*os.File{passphrase}
 	}

@@ -55,6 +55,7 @@ type Request struct {
 	Pull   Pull   `json:"pull,omitzero"`
 	Save   Save   `json:"save,omitzero"`
 	Push   Push   `json:"push,omitzero"`
+	Sign   Sign   `json:"sign,omitzero"`
 	List   List   `json:"list,omitzero"`
 
 	// Artifact is what OpArtifactPush sends, by its name or digest.

@@ -27,7 +27,9 @@ type Push struct {
 	RetryDelay       time.Duration `json:"retryDelay,omitempty"` // 0: two seconds, then twice as long each time
 
 	// SignBy is the key that gpg signs with; Passphrase is its own then, or nil when gpg's agent is asked.
+	// SignAs is the name that is signed where the destination is none: in a folder.
 	SignBy string `json:"signBy,omitempty"`
+	SignAs string `json:"signAs,omitempty"`
 
 	// SigstoreKey is a private key, and SigstoreParameters a file that names one
 	// (containers-sigstore-signing-params.yaml(5)); both are absolute paths. Passphrase is the key's.

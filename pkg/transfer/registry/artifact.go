@@ -119,6 +119,11 @@ func (j *job) artifactPush(ctx context.Context) (_ transfer.Result, err error) {
 	if err != nil {
 		return transfer.Result{}, err
 	}
+	if j.request.Push.SignBy != "" {
+		if err := j.canSign(ctx, to); err != nil {
+			return transfer.Result{}, err
+		}
+	}
 	sys, err := guarded(j.system(j.request.Access), name)
 	if err != nil {
 		return transfer.Result{}, err
@@ -136,6 +141,9 @@ func (j *job) artifactPush(ctx context.Context) (_ transfer.Result, err error) {
 	var written []byte
 	err = j.again(ctx, func() error {
 		written, err = j.copyFrom(ctx, from, to, *o)
+		if err == nil && j.request.Push.SignBy != "" {
+			err = j.signPushed(ctx, sys, to, written)
+		}
 		return err
 	})
 	if err != nil {

@@ -62,6 +62,8 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return j.save(ctx)
 	case transfer.OpPush:
 		return j.push(ctx)
+	case transfer.OpSign:
+		return transfer.Result{}, j.sign(ctx)
 	case transfer.OpListAdd:
 		return j.listAdd(ctx)
 	case transfer.OpListInspect:

@@ -63,7 +63,7 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 			written, err = j.copyOut(ctx, o.ID, to, *options)
 		}
 		if err == nil && o.SignBy != "" {
-			err = j.signGPG(ctx, sys, to, written)
+			err = j.signPushed(ctx, sys, to, written)
 		}
 		return err
 	})

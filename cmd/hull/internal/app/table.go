@@ -134,6 +134,7 @@ func ofOthers() []entry {
 		{"image", "rm", func(d deps) *cobra.Command { return image.NewRm(d.image()) }},
 		{"image", "save", func(d deps) *cobra.Command { return image.NewSave(d.image()) }},
 		{"image", "search", func(d deps) *cobra.Command { return registry.NewSearch(d.registry()) }},
+		{"image", "sign", func(d deps) *cobra.Command { return image.NewSign(d.image()) }},
 		{"image", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
 		{"image", "tree", func(d deps) *cobra.Command { return image.NewTree(d.image()) }},
 		{"image", "unmount umount", func(d deps) *cobra.Command { return image.NewUnmount(d.image()) }},

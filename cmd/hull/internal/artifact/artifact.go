@@ -248,7 +248,6 @@ func NewPush(d Deps) *cobra.Command {
 		},
 	}
 	f.Add(cmd.Flags())
-	f.AddNoSignBy(cmd.Flags())
 	f.AddRetry(cmd.Flags())
 	return cmd
 }

@@ -156,7 +156,7 @@ func TestMistakes(t *testing.T) {
 		{NewRm, "", "at least one"},
 		{NewRm, "--all a", "--all"},
 		{NewPull, "--authfile /nosuch a", "no such file"},
-		{NewPush, "--sign-by me a", "hull artifact push: --sign-by is not built yet"},
+		{NewPush, "--sign-by-sq-fingerprint me a", "hull artifact push: --sign-by-sq-fingerprint is not built yet"},
 		{NewPush, "--retry-delay x a", "not a duration"},
 	} {
 		if _, err := run(t, &fake{}, c.maker, strings.Fields(c.line)...); err == nil || !strings.Contains(err.Error(), c.want) {

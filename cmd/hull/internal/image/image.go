@@ -32,6 +32,7 @@ type mover interface {
 	Pull(ctx context.Context, ref string, o images.PullOptions) ([]string, error)
 	Save(ctx context.Context, refs []string, o images.SaveOptions) error
 	Push(ctx context.Context, ref, destination string, o images.PushOptions) (string, error)
+	Sign(ctx context.Context, refs []string, o images.SignOptions) error
 }
 
 // viewer tells of what is in the store.

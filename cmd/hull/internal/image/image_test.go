@@ -25,6 +25,7 @@ type fake struct {
 	pull  images.PullOptions
 	save  images.SaveOptions
 	push  images.PushOptions
+	sign  images.SignOptions
 	mount define.ImageMountOptions
 	prune define.ImagePruneOptions
 }

@@ -49,7 +49,6 @@ func NewPush(d Deps) *cobra.Command {
 	f.Add(s)
 	f.AddCompression(s)
 	f.AddRetry(s)
-	f.AddSignBy(s)
 	s.BoolVar(&f.Compress, "compress", false, "Compress tarball image layers when pushing to a directory using the 'dir' transport. (default is same compression type as source)")
 	s.Bool("disable-content-trust", false, "This is a Docker specific option and is a NOOP")
 	s.IntSliceVar(&f.EncryptLayers, "encrypt-layer", nil, "Layers to encrypt, 0-indexed layer indices with support for negative indexing (e.g. 0 is the first layer, -1 is the last layer). If not defined, will encrypt all layers if encryption-key flag is specified")

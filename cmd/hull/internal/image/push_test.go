@@ -110,3 +110,27 @@ func TestSaveFlags(t *testing.T) {
 		}
 	}
 }
+
+func (f *fake) Sign(_ context.Context, refs []string, o images.SignOptions) error {
+	f.asked, f.sign = refs, o
+	return nil
+}
+
+func TestSignFlags(t *testing.T) {
+	f := &fake{}
+	auth := filepath.Join(t.TempDir(), "auth.json")
+	if err := os.WriteFile(auth, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, stderr, err := run(t, f, NewSign, "-a", "-d", "s", "--sign-by", "ann", "--authfile", auth, "--cert-dir", "c", "x/a", "x/b")
+	o := f.sign
+	if err != nil || out+stderr != "" || !o.All || o.Directory != "s" || o.Key != "ann" || o.Access.AuthFile != auth ||
+		o.Access.CertDir != "c" || o.Access.TLSVerify != nil || strings.Join(f.asked, " ") != "x/a x/b" {
+		t.Errorf("%q, %+v, asked %q, %v", stderr, o, f.asked, err)
+	}
+	for _, args := range [][]string{{"--sign-by", "ann"}, {"--authfile", "nosuch", "a"}} {
+		if _, _, err := run(t, f, NewSign, args...); err == nil {
+			t.Errorf("%v passes", args)
+		}
+	}
+}

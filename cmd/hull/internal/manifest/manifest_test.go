@@ -151,7 +151,7 @@ func TestMistakes(t *testing.T) {
 		{NewInspect, "--authfile /nosuch x", "no such file"},
 		{NewPush, "--format v2s1 l", "unknown format"},
 		{NewPush, "--add-compression zst l", "did you mean"},
-		{NewPush, "--sign-by me l", "hull manifest push: --sign-by is not built yet"},
+		{NewPush, "--sign-by-sq-fingerprint me l", "hull manifest push: --sign-by-sq-fingerprint is not built yet"},
 	} {
 		if _, err := run(t, &fake{}, c.maker, c.line); err == nil || !strings.Contains(err.Error()+errs.Hint(err), c.want) {
 			t.Errorf("%q: %v, want %q", c.line, err, c.want)

@@ -109,7 +109,6 @@ func NewPush(d Deps) *cobra.Command {
 	}
 	s := cmd.Flags()
 	f.Add(s)
-	f.AddNoSignBy(s)
 	f.AddCompression(s)
 	s.StringSliceVar(&f.Additional, "add-compression", nil, "add instances with the selected compression while pushing")
 	s.BoolVar(&f.AllImages, "all", true, "also push the images in the list")

@@ -24,13 +24,18 @@ type Access struct {
 func (f *Access) Add(fs *pflag.FlagSet) {
 	f.AddAuthFile(fs)
 	f.AddTLSVerify(fs)
-	fs.StringVar(&f.access.CertDir, "cert-dir", "", "Path to a directory containing TLS certificates and keys")
+	f.AddCertDir(fs)
 	fs.StringVar(&f.creds, "creds", "", "Credentials (USERNAME:PASSWORD) to use for authenticating to a registry")
 }
 
 // AddAuthFile defines --authfile alone.
 func (f *Access) AddAuthFile(fs *pflag.FlagSet) {
 	fs.StringVar(&f.access.AuthFile, "authfile", os.Getenv("REGISTRY_AUTH_FILE"), "Path of the authentication file. Use REGISTRY_AUTH_FILE environment variable to override")
+}
+
+// AddCertDir defines --cert-dir alone.
+func (f *Access) AddCertDir(fs *pflag.FlagSet) {
+	fs.StringVar(&f.access.CertDir, "cert-dir", "", "Path to a directory containing TLS certificates and keys")
 }
 
 // AddTLSVerify defines --tls-verify alone.
@@ -42,7 +47,7 @@ func (f *Access) AddTLSVerify(fs *pflag.FlagSet) {
 // Access is what the flags say. Credentials without a password are asked for at the terminal.
 func (f *Access) Access(ctx context.Context, s streams.Streams) (_ transfer.Access, err error) {
 	a := f.access
-	if f.set.Changed("tls-verify") {
+	if f.set != nil && f.set.Changed("tls-verify") {
 		a.TLSVerify = &f.tlsVerify
 	}
 	if a.AuthFile != "" {

@@ -32,7 +32,6 @@ type Flags struct {
 	level          int
 	delay          string
 	passphraseFile string
-	noSignBy       string
 	signBySequoia  string
 	quiet          bool
 }
@@ -43,22 +42,12 @@ func (f *Flags) Add(fs *pflag.FlagSet) {
 	f.access.Add(fs)
 	fs.StringVar(&f.DigestFile, "digestfile", "", "Write the digest of what was pushed to the specified file")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "Suppress output information when pushing")
+	fs.StringVar(&f.SignBy, "sign-by", "", "Add a signature at the destination using the specified key of gpg's")
 	fs.StringVar(&f.signBySequoia, "sign-by-sq-fingerprint", "", "Sign using a Sequoia-PGP key with the specified fingerprint")
 	fs.StringVar(&f.SigstoreParameters, "sign-by-sigstore", "", "Sign using a sigstore parameter file at the specified path")
 	fs.StringVar(&f.SigstoreKey, "sign-by-sigstore-private-key", "", "Sign using a sigstore private key at the specified path")
 	fs.StringVar(&f.passphraseFile, "sign-passphrase-file", "", "Read a passphrase for signing from the specified path")
 	_ = fs.MarkHidden("sign-by-sq-fingerprint")
-}
-
-// AddSignBy defines the flag of what GnuPG signs: an image.
-func (f *Flags) AddSignBy(fs *pflag.FlagSet) {
-	fs.StringVar(&f.SignBy, "sign-by", "", "Add a signature at the destination using the specified key of gpg's")
-}
-
-// AddNoSignBy defines the same flag for what GnuPG does not sign yet.
-func (f *Flags) AddNoSignBy(fs *pflag.FlagSet) {
-	fs.StringVar(&f.noSignBy, "sign-by", "", "Add a signature at the destination using the specified key of gpg's")
-	_ = fs.MarkHidden("sign-by")
 }
 
 // AddCompression defines the flags of what has layers.
@@ -79,12 +68,10 @@ func (f *Flags) AddRetry(fs *pflag.FlagSet) {
 func (f *Flags) Options(ctx context.Context, command string, s streams.Streams, c *config.Config) (images.PushOptions, error) {
 	o := &f.PushOptions
 	switch {
-	case f.noSignBy != "":
-		return *o, errs.WithHint(errs.NotBuilt(command+": --sign-by"), "--sign-by-sigstore-private-key signs")
 	case o.SignBy != "" && (o.SigstoreKey != "" || o.SigstoreParameters != "") && f.passphraseFile != "":
 		return *o, errs.Invalid("only one of --sign-by and --sign-by-sigstore… can be used with --sign-passphrase-file")
 	case f.signBySequoia != "":
-		return *o, errs.WithHint(errs.NotBuilt(command+": --sign-by-sq-fingerprint"), "hull carries no Sequoia; --sign-by signs images with gpg's keys")
+		return *o, errs.WithHint(errs.NotBuilt(command+": --sign-by-sq-fingerprint"), "hull carries no Sequoia; --sign-by signs with gpg's keys")
 	case f.passphraseFile != "" && o.SignBy == "" && o.SigstoreKey == "" && o.SigstoreParameters == "":
 		return *o, errs.Invalid("--sign-passphrase-file can be used only with --sign-by, --sign-by-sigstore-private-key or --sign-by-sigstore")
 	}
