@@ -22,6 +22,8 @@ type bundle struct {
 	blobs     map[digest.Digest]blob
 	layers    []digest.Digest // keys of blobs, lowest first
 	names     []string        // normalized, with tags
+	// transport is the one of containers-transports(5) that policy.json knows it by; "" is hull's own image, which none is about.
+	transport string
 }
 
 // id is the image's id in the store.

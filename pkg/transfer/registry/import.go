@@ -14,6 +14,7 @@ import (
 	specs "github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/pkg/compression"
+	"go.podman.io/image/v5/tarball"
 
 	"hull.dev/hull/pkg/transfer"
 )
@@ -138,10 +139,14 @@ func (j *job) importBundle(l layerFile, config v1.ImageConfig, when time.Time) (
 		image.OS = runtime.GOOS
 	}
 	b, err := newBundle(image, l)
-	if err == nil && o.Name != "" {
+	if err != nil {
+		return nil, err
+	}
+	b.transport = tarball.Transport.Name()
+	if o.Name != "" {
 		b.names = []string{o.Name}
 	}
-	return b, err
+	return b, nil
 }
 
 // newBundle makes an OCI image of a config and one layer.

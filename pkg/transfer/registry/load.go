@@ -7,6 +7,9 @@ import (
 	"io"
 	"os"
 
+	"go.podman.io/image/v5/docker/archive"
+	ociarchive "go.podman.io/image/v5/oci/archive"
+	"go.podman.io/image/v5/oci/layout"
 	"go.podman.io/image/v5/pkg/compression"
 
 	"hull.dev/hull/pkg/errs"
@@ -36,13 +39,22 @@ func (j *job) load(ctx context.Context) (_ transfer.Result, err error) {
 // bundles finds out what the archive is. An archive of docker save may be an OCI layout too, since Docker 25; it is read
 // as what it has been for longer, because that names the images as the user knows them.
 func (j *job) bundles(f files) ([]*bundle, error) {
-	for name, read := range map[string]func(files) ([]*bundle, error){"manifest.json": j.dockerBundles, "index.json": j.ociBundles} {
-		if name == "index.json" && has(f, "manifest.json") {
+	layoutTransport := ociarchive.Transport.Name()
+	if _, folder := f.(dirFiles); folder {
+		layoutTransport = layout.Transport.Name()
+	}
+	for _, kind := range []struct {
+		name, transport string
+		read            func(files) ([]*bundle, error)
+	}{{"manifest.json", archive.Transport.Name(), j.dockerBundles}, {"index.json", layoutTransport, j.ociBundles}} {
+		if !has(f, kind.name) {
 			continue
 		}
-		if has(f, name) {
-			return read(f)
+		bundles, err := kind.read(f)
+		for _, b := range bundles {
+			b.transport = kind.transport
 		}
+		return bundles, err
 	}
 	return nil, errs.WithHint(j.bad("it has no images: neither manifest.json (docker save) nor index.json (OCI) is in it"),
 		"hull import makes an image of a root file system's tar")

@@ -23,6 +23,18 @@ type classed struct {
 
 func (c *classed) Unwrap() []error { return []error{c.error, c.class} }
 
+// refused gives an error of policy.json's its class and the way out; another one stays as it is.
+func refused(err error) error {
+	if _, denied := errors.AsType[signature.PolicyRequirementError](err); !denied && !strings.Contains(err.Error(), "Source image rejected: ") {
+		return err // not every refusal has the type
+	}
+	if strings.Contains(err.Error(), "signedBaseLayer") {
+		return errs.WithHint(errdefs.ErrPermissionDenied.WithMessage("policy.json wants the image to be signedBaseLayer, which nothing can find out: no image is let in so"),
+			"signedBy and sigstoreSigned ask for signatures: hull image trust set")
+	}
+	return errs.WithHint(&classed{err, errdefs.ErrPermissionDenied}, "policy.json says which images are accepted: hull image trust show")
+}
+
 // explained gives an error of a pull its class and the way out. name is nil for what does not come from a registry.
 func explained(err error, name reference.Named) error {
 	if _, ours := errors.AsType[*classed](err); ours || errs.Hint(err) != "" {
@@ -45,13 +57,13 @@ func explained(err error, name reference.Named) error {
 	if inside, ok := errors.AsType[*insideError](err); ok {
 		return errdefs.ErrPermissionDenied.WithMessage(fmt.Sprintf("%s is not followed: %v", repository, inside))
 	}
-	_, denied := errors.AsType[signature.PolicyRequirementError](err)
+	if denied := refused(err); errs.Hint(denied) != "" {
+		return denied
+	}
 	_, dns := errors.AsType[*net.DNSError](err)
 	_, op := errors.AsType[*net.OpError](err)
 	_, timeout := errors.AsType[*url.Error](err)
 	switch {
-	case denied, strings.Contains(text, "Source image rejected: "): // not every refusal has the type
-		return hint(errdefs.ErrPermissionDenied, "policy.json says which images are accepted: hull image trust show")
 	case strings.Contains(text, " is blocked in "):
 		return hint(errdefs.ErrPermissionDenied, "registries.conf blocks it (blocked = true)")
 	case isCertificate(err):

@@ -88,8 +88,11 @@ func (j *job) copy(ctx context.Context, b *bundle) (err error) {
 	if err != nil {
 		return err
 	}
-	// Local archives are what the user says they are; policy.json is for what comes over the network.
-	policy, err := signature.NewPolicyContext(&signature.Policy{Default: signature.PolicyRequirements{signature.NewPRInsecureAcceptAnything()}})
+	rules := accepting
+	if b.transport != "" {
+		rules = func() (*signature.PolicyContext, error) { return policy(nil) }
+	}
+	policy, err := rules()
 	if err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func (j *job) copy(ctx context.Context, b *bundle) (err error) {
 		RemoveSignatures: true, DestinationCtx: sys, SourceCtx: sys,
 	})
 	if err != nil {
-		return fmt.Errorf("copy image from %q to the store: %w", j.request.Source, err)
+		return refused(fmt.Errorf("copy image from %q to the store: %w", j.request.Source, err))
 	}
 	return nil
 }

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/image"
+	ociarchive "go.podman.io/image/v5/oci/archive"
+	"go.podman.io/image/v5/oci/layout"
 	"go.podman.io/image/v5/types"
 )
 
@@ -26,8 +29,13 @@ var (
 	errReadOnly = errors.New("an archive that is being loaded cannot be written")
 )
 
-// Transport is a name for messages only.
-func (source) Transport() types.ImageTransport { return transport{} }
+// Transport is a name for policy.json and messages.
+func (s source) Transport() types.ImageTransport {
+	if s.bundle == nil || s.bundle.transport == "" {
+		return transport{"archive"}
+	}
+	return transport{s.bundle.transport}
+}
 
 // StringWithinTransport is the archive, for messages.
 func (s source) StringWithinTransport() string { return s.job.request.Source }
@@ -35,11 +43,30 @@ func (s source) StringWithinTransport() string { return s.job.request.Source }
 // DockerReference is nil: the names come after the copy.
 func (source) DockerReference() reference.Named { return nil }
 
-// PolicyConfigurationIdentity is "": local archives are accepted as they are.
-func (source) PolicyConfigurationIdentity() string { return "" }
+// PolicyConfigurationIdentity is the path of an OCI layout, which scopes of policy.json name; other archives have none.
+func (s source) PolicyConfigurationIdentity() string {
+	name := s.Transport().Name()
+	if name != layout.Transport.Name() && name != ociarchive.Transport.Name() || s.job.request.Path == "" {
+		return ""
+	}
+	path, err := filepath.EvalSymlinks(s.job.request.Path)
+	if err != nil {
+		return s.job.request.Path
+	}
+	return path
+}
 
-// PolicyConfigurationNamespaces is empty.
-func (source) PolicyConfigurationNamespaces() []string { return nil }
+// PolicyConfigurationNamespaces are the folders that the path lies in, without the root.
+func (s source) PolicyConfigurationNamespaces() []string {
+	var all []string
+	for path := s.PolicyConfigurationIdentity(); path != ""; {
+		if path = filepath.Dir(path); path == "/" {
+			break
+		}
+		all = append(all, path)
+	}
+	return all
+}
 
 // NewImage is what types.ImageReference asks for.
 func (s source) NewImage(ctx context.Context, sys *types.SystemContext) (types.ImageCloser, error) {
@@ -129,11 +156,11 @@ func (c *checked) Read(p []byte) (int, error) {
 // Close closes the blob.
 func (c *checked) Close() error { return c.r.Close() }
 
-// transport is a name for messages.
-type transport struct{}
+// transport is a name alone.
+type transport struct{ name string }
 
 // Name is how messages begin.
-func (transport) Name() string { return "archive" }
+func (t transport) Name() string { return t.name }
 
 // ParseReference is an error: there are no references in words.
 func (transport) ParseReference(string) (types.ImageReference, error) { return nil, errReadOnly }
