@@ -109,7 +109,8 @@ func (s *signed) judge(err error, refusal string) {
 }
 
 // name and byDigest are what the image is called in the registry.
-func (s *signed) name() string     { return s.host() + "/x:1" }
+func (s *signed) name() string { return s.host() + "/x:1" }
+
 func (s *signed) byDigest() string { return s.host() + "/x@" + digest.FromBytes(s.manifest).String() }
 
 // pgp is a key, made without gpg.
@@ -253,11 +254,11 @@ func (s *signed) keys(field string, value any, known map[string][]byte) any {
 		}
 		return out
 	}
-	word := value.(string) //nolint:forcetypeassert // of a table
+	word, text := value.(string)
 	data, ok := known[word]
 	switch {
-	case !ok:
-		return word
+	case !text || !ok:
+		return value
 	case strings.HasSuffix(field, "Data"), strings.HasSuffix(field, "Datas"):
 		return base64.StdEncoding.EncodeToString(data)
 	}
