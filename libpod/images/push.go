@@ -55,8 +55,8 @@ func (s *Service) Push(ctx context.Context, ref, destination string, o PushOptio
 	if r.Push.EncryptionKeys, err = absoluteKeys(o.EncryptionKeys); err != nil {
 		return "", err
 	}
-	if o.SignBy != "" && isID(img, name) && strings.HasPrefix(r.Push.Destination, "dir:") {
-		return "", errs.WithHint(errs.Invalid("image %q is named by its id, and a name is what is signed", ref), "hull push --sign-by KEY NAME:TAG %s", destination)
+	if o.SignBy+o.SigstoreKey+o.SigstoreParameters != "" && isID(img, name) && strings.HasPrefix(r.Push.Destination, "dir:") {
+		return "", errs.WithHint(errs.Invalid("image %q is named by its id, and a name is what is signed", ref), "hull push NAME:TAG %s", destination)
 	}
 	if o.Compress && !strings.HasPrefix(r.Push.Destination, "dir:") {
 		return "", errs.Invalid("--compress can only be set when the destination is dir:PATH")

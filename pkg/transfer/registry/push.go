@@ -55,6 +55,11 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if to.Transport().Name() == directory.Transport.Name() && o.SigstoreKey+o.SigstoreParameters != "" {
+		if options.SignIdentity, err = reference.ParseNormalizedNamed(o.SignAs); err != nil {
+			return transfer.Result{}, errs.Invalid("%q is no name that could be signed: %v", o.SignAs, err)
+		}
+	}
 	var written []byte
 	err = j.again(ctx, func() (err error) {
 		if o.List {

@@ -268,7 +268,9 @@ func TestSigstoreParameters(t *testing.T) {
 		"good.yaml": "privateKeyFile: key\nprivateKeyPassphraseFile: passphrase\n", "asks.yaml": "privateKeyFile: key\n",
 		"wrong.yaml": "privateKeyFile: key\nprivateKeyPassphraseFile: wrong\n", "none.yaml": "{}\n",
 		"gone.yaml":   "privateKeyFile: key\nprivateKeyPassphraseFile: gone\n",
-		"fulcio.yaml": "fulcio:\n  fulcioURL: https://localhost\n", "rekor.yaml": "privateKeyFile: key\nrekorURL: https://localhost\n",
+		"fulcio.yaml": "fulcio:\n  fulcioURL: https://localhost\n", "rekor.yaml": "privateKeyFile: key\nrekorURL: localhost\n",
+		"both.yaml": "privateKeyFile: key\nfulcio:\n  fulcioURL: https://localhost\n", "server.yaml": "fulcio:\n  fulcioURL: localhost\n",
+		"device.yaml": "fulcio:\n  fulcioURL: https://localhost\n  oidcMode: deviceGrant\n", "token.yaml": "fulcio:\n  fulcioURL: https://localhost\n  oidcMode: staticToken\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
 			t.Fatal(err)
@@ -276,7 +278,8 @@ func TestSigstoreParameters(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"good.yaml": "", "asks.yaml": "", "wrong.yaml": "decrypt", "none.yaml": "privateKeyFile", "gone.yaml": "gone",
-		"fulcio.yaml": "not built", "rekor.yaml": "not built", "nosuch.yaml": "no such file",
+		"fulcio.yaml": "is none of staticToken", "rekor.yaml": "rekorURL", "nosuch.yaml": "no such file", "both.yaml": "one key",
+		"server.yaml": "fulcioURL", "device.yaml": "oidcMode: deviceGrant is not built", "token.yaml": "oidcIDToken",
 	} {
 		s, err := sigstoreSigner(filepath.Join(dir, name), []byte("let me in"))
 		if err == nil {

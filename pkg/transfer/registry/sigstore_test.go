@@ -187,8 +187,14 @@ func (s *signed) try(t *testing.T, c sigstoreCase, known map[string][]byte) {
 		}
 		s.attach(t, c.sealed)
 	}
+	s.want(s.name(), c.refuse, s.requirement(c.wants, known))
+}
+
+// requirement is what policy.json wants, in its words.
+func (s *signed) requirement(wants object, known map[string][]byte) object {
+	s.t.Helper()
 	requirement := object{"type": "sigstoreSigned"}
-	for field, value := range c.wants {
+	for field, value := range wants {
 		if inner, ok := value.(object); ok {
 			own := object{}
 			for field, value := range inner {
@@ -199,7 +205,7 @@ func (s *signed) try(t *testing.T, c sigstoreCase, known map[string][]byte) {
 		}
 		requirement[field] = s.keys(field, value, known)
 	}
-	s.want(s.name(), c.refuse, requirement)
+	return requirement
 }
 
 func TestPolicySigstoreKeys(t *testing.T) {
