@@ -1,12 +1,6 @@
 package transfer
 
-import (
-	"os"
-	"runtime"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // denied are system calls that moving images needs in none of its ways, nor do the programs that it starts (gzip, gpg,
 // credential helpers): what reaches into other processes, keys, the kernel, its clock, and files past every path. Mounts and
@@ -49,19 +43,4 @@ func program() []unix.SockFilter {
 		left--
 	}
 	return append(p, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW}, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)})
-}
-
-// filterThread denies them to this thread and to what it executes. A kernel without filters denies nothing.
-func filterThread() error {
-	if auditArch == 0 {
-		return nil
-	}
-	p := program()
-	f := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
-	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&f)), 0, 0)
-	runtime.KeepAlive(p)
-	if err == unix.EINVAL { //nolint:errorlint // an errno of the kernel's own
-		return nil
-	}
-	return os.NewSyscallError("prctl PR_SET_SECCOMP", err)
 }
