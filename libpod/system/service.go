@@ -39,6 +39,7 @@ type Keepers interface {
 
 // Images is what the system needs of the images' service.
 type Images interface {
+	List(ctx context.Context, o define.ImageListOptions) ([]define.ImageSummary, error)
 	Remove(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error)
 	Prune(ctx context.Context, o define.ImagePruneOptions) ([]define.ImagePruneReport, []error)
 }

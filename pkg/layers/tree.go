@@ -26,7 +26,7 @@ func indexLayers(list []storage.Layer) layerIndex {
 	return index
 }
 
-// size adds up the layer top and all below it. The size of a layer that was not made from a tar is measured on disk.
+// size adds up the layer top and all below it.
 func (x layerIndex) size(store storage.Store, top string) (int64, error) {
 	var total int64
 	for id := top; id != ""; {
@@ -34,17 +34,22 @@ func (x layerIndex) size(store storage.Store, top string) (int64, error) {
 		if !ok {
 			return 0, fmt.Errorf("layer %q: %w", short(id), classed(storage.ErrLayerUnknown))
 		}
-		n := l.UncompressedSize
-		if l.UncompressedDigest == "" || n < 0 {
-			var err error
-			if n, err = store.DiffSize("", id); err != nil {
-				return 0, err
-			}
+		n, err := layerSize(store, l)
+		if err != nil {
+			return 0, err
 		}
 		total += n
 		id = l.Parent
 	}
 	return total, nil
+}
+
+// layerSize is the bytes of one layer; where that was not made from a tar they are measured on disk.
+func layerSize(store storage.Store, l *storage.Layer) (int64, error) {
+	if l.UncompressedDigest == "" || l.UncompressedSize < 0 {
+		return store.DiffSize("", l.ID)
+	}
+	return l.UncompressedSize, nil
 }
 
 // Tree is the store at one moment: what lists, sizes and parents are computed from without asking again per image.
@@ -134,6 +139,37 @@ func (t *Tree) Size(img Image) (size, shared int64, err error) {
 		size += n
 	}
 	return size, shared, nil
+}
+
+// Total returns the bytes of all images' layers and blobs, each layer once, and how many of them only images have that are
+// not in use.
+func (t *Tree) Total(inUse func(imageID string) bool) (size, unused int64, err error) {
+	kept := map[string]bool{} // layers by id; true: an image in use has it
+	for _, img := range t.Images {
+		used := inUse(img.ID)
+		for _, top := range append([]string{img.TopLayer}, img.MappedLayers...) {
+			for _, l := range t.Layers(top) {
+				kept[l.ID] = kept[l.ID] || used
+			}
+		}
+		for _, n := range img.dataSizes {
+			size += n
+			if !used {
+				unused += n
+			}
+		}
+	}
+	for id, used := range kept {
+		n, err := layerSize(t.store, t.layers[id])
+		if err != nil {
+			return 0, 0, wrap(err, "measure layer %q", short(id))
+		}
+		size += n
+		if !used {
+			unused += n
+		}
+	}
+	return size, unused, nil
 }
 
 // UnusedLayers returns the layers that no image and no container stands on: what a killed engine left. They take disk

@@ -150,6 +150,7 @@ func ofOthers() []entry {
 		{"manifest", "remove", func(d deps) *cobra.Command { return manifest.NewRemove(d.manifest()) }},
 		{"manifest", "rm", func(d deps) *cobra.Command { return manifest.NewRm(d.manifest()) }},
 		{"system", "check", func(d deps) *cobra.Command { return system.NewCheck(d.system()) }},
+		{"system", "df", func(d deps) *cobra.Command { return system.NewDf(d.system()) }},
 		{"system", "events", func(d deps) *cobra.Command { return system.NewEvents(d.system()) }},
 		{"system", "info", func(d deps) *cobra.Command { return system.NewInfo(d.system()) }},
 		{"system", "prune", func(d deps) *cobra.Command { return system.NewPrune(d.system()) }},
