@@ -36,17 +36,18 @@ type Options struct {
 
 // Engine is a bag of services over one state.
 type Engine struct {
-	Containers *containers.Service
-	Others     containers.Others
-	Images     *images.Service
-	Artifacts  *artifacts.Service
-	Registries *registries.Service
-	System     *system.Service
-	Events     *events.Log
-	Config     *config.Config
-	Layers     *layers.Store
-	Dirs       containers.Dirs
-	state      *state.Store
+	Containers  *containers.Service
+	Others      containers.Others
+	Differences containers.Differences
+	Images      *images.Service
+	Artifacts   *artifacts.Service
+	Registries  *registries.Service
+	System      *system.Service
+	Events      *events.Log
+	Config      *config.Config
+	Layers      *layers.Store
+	Dirs        containers.Dirs
+	state       *state.Store
 }
 
 // Open makes the engine. Nothing is read or made before a service needs it.
@@ -88,6 +89,7 @@ func Open(o Options) (*Engine, error) {
 		Monitor: &monitor.Starter{Path: o.Monitor}, Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
 		Warn: o.Warn, Root: !rootless.Rootless(),
 	}
+	e.Differences = containers.Differences{Containers: e.Containers}
 	e.System = &system.Service{
 		State: e.state, Layers: store, Containers: e.Containers, Unused: containers.Unused{Containers: e.Containers}, Images: e.Images,
 		Keepers: keepersOf(e), Config: o.Config, Events: e.Events, Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
