@@ -4,9 +4,46 @@ package define
 type Info struct {
 	Host       *HostInfo      `json:"host"`
 	Store      *StoreInfo     `json:"store"`
-	Registries map[string]any `json:"registries"` // hull-image reads registries.conf, info does not
+	Registries map[string]any `json:"registries"` // what registries.conf says, by prefix; those that are searched as "search"
+	Sources    *SourcesInfo   `json:"sources"`    // podman does not have it
 	Plugins    PluginsInfo    `json:"plugins"`
 	Version    EngineVersion  `json:"version"`
+}
+
+// SourcesInfo is where what hull knows of registries comes from: a file, or "built-in default". A file that cannot be
+// read has a problem.
+type SourcesInfo struct {
+	Policy     PolicyInfo     `json:"policy"`
+	Registries RegistriesInfo `json:"registries"`
+	ShortNames ShortNamesInfo `json:"shortNames"`
+	Problem    string         `json:"problem,omitempty"` // why nothing of it is known
+}
+
+// PolicyInfo is which images are let in.
+type PolicyInfo struct {
+	Source  string   `json:"source"`
+	Default []string `json:"default"` // types of the requirements for what has none of its own
+	Problem string   `json:"problem,omitempty"`
+}
+
+// RegistriesInfo is how registries are reached, and which are searched for a name without one.
+type RegistriesInfo struct {
+	Sources      []string `json:"sources"` // files, in the order in which they are read
+	Search       []string `json:"search"`
+	SearchSource string   `json:"searchSource,omitempty"` // "": registries.conf names none
+	Problem      string   `json:"problem,omitempty"`
+}
+
+// ShortNamesInfo is what names without a registry mean, before registries are searched.
+type ShortNamesInfo struct {
+	Sources []AliasesInfo `json:"sources"`
+	Mode    string        `json:"mode"` // enforcing, permissive, disabled
+}
+
+// AliasesInfo is a file with aliases.
+type AliasesInfo struct {
+	Source  string `json:"source"`
+	Aliases int    `json:"aliases"`
 }
 
 // HostInfo describes the machine and the programs that hull starts.

@@ -28,8 +28,9 @@ func (s *Service) Info(ctx context.Context, version define.EngineVersion) (*defi
 	if err != nil {
 		return nil, err
 	}
+	registries, sources := s.sources(ctx)
 	return &define.Info{
-		Host: host, Store: store, Registries: map[string]any{}, Version: version,
+		Host: host, Store: store, Registries: registries, Sources: sources, Version: version,
 		Plugins: define.PluginsInfo{
 			Volume: []string{"local"}, Network: []string{},
 			Log: []string{"k8s-file", "none", "passthrough", "json-file", "journald"},

@@ -12,6 +12,7 @@ import (
 	"hull.dev/hull/pkg/events"
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/lockfile"
+	"hull.dev/hull/pkg/transfer"
 )
 
 // Containers is what the system needs of the containers' service.
@@ -44,6 +45,11 @@ type Images interface {
 	Prune(ctx context.Context, o define.ImagePruneOptions) ([]define.ImagePruneReport, []error)
 }
 
+// Registries is what the system needs of the registries' service.
+type Registries interface {
+	Sources(ctx context.Context) (*transfer.Sources, error)
+}
+
 // Dirs are the folders of the engine; libpod/containers draws what lies in them.
 type Dirs struct {
 	Static   string // GRAPHROOT/hull
@@ -59,6 +65,7 @@ type Service struct {
 	Unused     Unused
 	Keepers    Keepers
 	Images     Images
+	Registries Registries
 	Config     *config.Config
 	Events     *events.Log
 	Dirs       Dirs

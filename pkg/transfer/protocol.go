@@ -99,6 +99,8 @@ type Result struct {
 	Login  LoginResult `json:"login,omitzero"`
 	Found  []Found     `json:"found,omitempty"`
 	Trust  TrustReport `json:"trust,omitzero"`
+	// Sources is what OpSources found.
+	Sources *Sources `json:"sources,omitempty"`
 	// Candidates are the names that a short one may mean; the user chooses, and nothing was done (OpPull).
 	Candidates []string `json:"candidates,omitempty"`
 	// Digest is that of the manifest that OpPush, OpArtifactPush or OpArtifactPull wrote.

@@ -34,6 +34,8 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return credentials(ctx, r)
 	case transfer.OpTrustShow, transfer.OpTrustSet:
 		return trust(r)
+	case transfer.OpSources:
+		return transfer.Result{Sources: sources(system(r.Access))}, nil
 	case transfer.OpSearch:
 		return search(ctx, r, func(text string) { progress(transfer.Progress{Text: text}) })
 	}

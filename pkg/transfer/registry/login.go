@@ -56,6 +56,9 @@ func registryKey(sys *types.SystemContext, given string) (string, error) {
 	return places[0], nil
 }
 
+// builtInSearch is where a name without a registry is looked for on a machine without a registries.conf.
+const builtInSearch = "docker.io"
+
 // searched are the registries for names without one: unqualified-search-registries of registries.conf, and on a machine
 // that has no such file, the one that everybody means.
 func searched(sys *types.SystemContext) ([]string, error) {
@@ -64,7 +67,7 @@ func searched(sys *types.SystemContext) ([]string, error) {
 		return places, err
 	}
 	if !configured(sys) {
-		return []string{"docker.io"}, nil
+		return []string{builtInSearch}, nil
 	}
 	return nil, nil
 }

@@ -9,6 +9,7 @@ import (
 	"go.podman.io/image/v5/pkg/sysregistriesv2"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage/pkg/configfile"
+	"go.podman.io/storage/pkg/unshare"
 
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/transfer"
@@ -39,12 +40,12 @@ func resolve(sys *types.SystemContext, name, pick string) (*resolution, error) {
 	quiet.ShortNameMode = &permissive
 	found, err := shortnames.Resolve(&quiet, name)
 	if err != nil && shortnames.IsShortName(name) && !configured(sys) {
-		c, err := named("docker.io/" + name)
+		c, err := named(builtInSearch + "/" + name)
 		if err == nil && !strings.Contains(name, "/") {
-			c, err = named("docker.io/library/" + name)
+			c, err = named(builtInSearch + "/library/" + name)
 		}
 		return &resolution{
-			candidates: []candidate{{name: c}}, why: fmt.Sprintf("Resolving %q to docker.io: there is no registries.conf", name),
+			candidates: []candidate{{name: c}}, why: fmt.Sprintf("Resolving %q to %s: there is no registries.conf", name, builtInSearch),
 		}, err
 	}
 	if err != nil {
@@ -69,13 +70,21 @@ func resolve(sys *types.SystemContext, name, pick string) (*resolution, error) {
 
 // configured reports whether there is a registries.conf; files beside it with aliases alone are none.
 func configured(sys *types.SystemContext) bool {
-	for _, err := range configfile.Read(&configfile.File{
-		Name: "registries", Extension: "conf", EnvironmentName: "CONTAINERS_REGISTRIES_CONF", DoNotLoadDropInFiles: true,
-		CustomConfigFilePath: sys.SystemRegistriesConfPath, ErrorIfNotFound: true,
-	}) {
+	search := registriesSearch(sys)
+	search.DoNotLoadDropInFiles, search.ErrorIfNotFound = true, true
+	for _, err := range configfile.Read(search) {
 		return !errors.Is(err, configfile.ErrConfigFileNotFound)
 	}
 	return false
+}
+
+// registriesSearch is how go.podman.io/image looks for registries.conf and the files beside it.
+func registriesSearch(sys *types.SystemContext) *configfile.File {
+	return &configfile.File{
+		Name: "registries", Extension: "conf", EnvironmentName: "CONTAINERS_REGISTRIES_CONF", UserId: unshare.GetRootlessUID(),
+		RootForImplicitAbsolutePaths: sys.RootForImplicitAbsolutePaths,
+		CustomConfigFilePath:         sys.SystemRegistriesConfPath, CustomConfigFileDropInDirectory: sys.SystemRegistriesConfDirPath,
+	}
 }
 
 // cutTransport splits TRANSPORT:DETAILS; ok is false for a name.

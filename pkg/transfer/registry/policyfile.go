@@ -20,6 +20,10 @@ import (
 // adminPolicy is the file that root changes.
 const adminPolicy = "/etc/containers/policy.json"
 
+// builtInPolicy is in force on a machine without a policy.json: every image is accepted, as the file of the distributions
+// has it.
+const builtInPolicy = `{"default":[{"type":"insecureAcceptAnything"}]}`
+
 // policyFile is policy.json as it is in force, with all that it says beside what hull knows of.
 type policyFile struct {
 	path       string // "": there is none
@@ -35,9 +39,9 @@ func policySearch() *configfile.File {
 	}
 }
 
-// readPolicy reads the file in force; without one it accepts every image, as a pull does then.
+// readPolicy reads the file in force, or what is without one.
 func readPolicy() (*policyFile, error) {
-	f := &policyFile{raw: []byte(`{"default":[{"type":"insecureAcceptAnything"}]}`)}
+	f := &policyFile{raw: []byte(builtInPolicy)}
 	for item, err := range configfile.Read(policySearch()) {
 		if errors.Is(err, configfile.ErrConfigFileNotFound) {
 			break
