@@ -2,15 +2,26 @@ package images
 
 import (
 	"context"
+	"os"
 	"slices"
+	"strings"
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/transfer"
 )
 
-// Inspect returns all that is known of an image.
+// Inspect returns all that is known of an image: one of the store or, with a transport before it, one elsewhere, which is
+// not fetched. Elsewhere an image has no names but the one that is asked for, no folders, and its size is that of its
+// layers as they are there.
 func (s *Service) Inspect(ctx context.Context, ref string) (define.ImageInspect, error) {
+	if transport, name, ok := strings.Cut(ref, ":"); ok && transfer.IsTransport(transport) {
+		if transport != "containers-storage" {
+			return s.inspectRemote(ctx, ref)
+		}
+		ref = name
+	}
 	img, _, err := s.image(ctx, ref)
 	if err != nil {
 		return define.ImageInspect{}, err
@@ -31,12 +42,53 @@ func (s *Service) Inspect(ctx context.Context, ref string) (define.ImageInspect,
 	if err != nil {
 		return define.ImageInspect{}, err
 	}
+	out := inspected(img, c, size)
+	out.GraphDriver = &define.ImageGraphDriver{Name: driver, Data: data}
+	if m := f.find(img.ID); m != nil {
+		out.Parent = m.parent
+	}
+	return out, nil
+}
+
+// inspectRemote is Inspect of what hull-image finds by its transport.
+func (s *Service) inspectRemote(ctx context.Context, ref string) (define.ImageInspect, error) {
+	r := s.request(transfer.OpInspect)
+	r.Pull.Reference, r.Access.AuthFile = ref, os.Getenv("REGISTRY_AUTH_FILE")
+	err := transfer.Absolute(&r.Access.AuthFile)
+	if transport, _, _ := strings.Cut(ref, ":"); err == nil && transfer.IsPathTransport(transport) {
+		r.Pull.Reference, err = absoluteDestination(ref)
+	}
+	if err != nil {
+		return define.ImageInspect{}, err
+	}
+	result, err := s.transfer.Run(ctx, r, nil, nil)
+	if err != nil {
+		return define.ImageInspect{}, err
+	}
+	found := result.Remote
+	img := layers.Image{ID: found.ID, Digests: found.Digests}
+	if len(found.Digests) > 0 {
+		img.Digest = found.Digests[0]
+	}
+	if found.Name != "" {
+		img.Names = []string{found.Name}
+	}
+	c, err := layers.ParseConfig(found.ID, found.Manifest, found.Config)
+	if err != nil {
+		return define.ImageInspect{}, err
+	}
+	out := inspected(img, c, found.Size)
+	out.GraphDriver = &define.ImageGraphDriver{}
+	return out, nil
+}
+
+// inspected is what an image's record, config and size tell.
+func inspected(img layers.Image, c layers.Config, size int64) define.ImageInspect {
 	out := define.ImageInspect{
 		ID: img.ID, Digest: img.Digest, RepoTags: notNil(tagged(img)), RepoDigests: repoDigests(img), Comment: comment(c), Created: c.Created,
 		Version: c.DockerVer, Author: c.Author, Architecture: c.Architecture, Os: c.OS, Size: size, VirtualSize: size,
-		GraphDriver: &define.ImageGraphDriver{Name: driver, Data: data},
-		RootFS:      &define.ImageRootFS{Type: c.RootFS.Type, Layers: c.RootFS.DiffIDs},
-		Labels:      c.Config.Labels, Annotations: c.Annotations, ManifestType: c.ManifestType, User: c.Config.User,
+		RootFS: &define.ImageRootFS{Type: c.RootFS.Type, Layers: c.RootFS.DiffIDs},
+		Labels: c.Config.Labels, Annotations: c.Annotations, ManifestType: c.ManifestType, User: c.Config.User,
 		NamesHistory: img.NamesHistory,
 		Config: &define.ImageInspectConf{
 			User: c.Config.User, ExposedPorts: c.Config.ExposedPorts, Env: c.Config.Env, Entrypoint: c.Config.Entrypoint,
@@ -55,10 +107,7 @@ func (s *Service) Inspect(ctx context.Context, ref string) (define.ImageInspect,
 	for _, h := range c.History {
 		out.History = append(out.History, define.ImageHistoryStep(h))
 	}
-	if m := f.find(img.ID); m != nil {
-		out.Parent = m.parent
-	}
-	return out, nil
+	return out
 }
 
 func notNil(list []string) []string {

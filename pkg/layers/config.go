@@ -122,9 +122,23 @@ func (s *Store) Config(ctx context.Context, img Image) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	return m.config(img.ID, data)
+}
+
+// ParseConfig is Config of an image that is not in the store, by its id and the bytes of its manifest and config.
+func ParseConfig(id string, manifestData, configData []byte) (Config, error) {
+	var m manifest
+	if err := json.Unmarshal(manifestData, &m); err != nil {
+		return Config{}, errs.Invalid("image %q: its manifest is damaged: %v", short(id), err)
+	}
+	return m.config(id, configData)
+}
+
+// config reads the config that belongs to the manifest.
+func (m *manifest) config(id string, data []byte) (Config, error) {
 	var c Config
 	if err := json.Unmarshal(data, &c); err != nil {
-		return Config{}, errs.Invalid("image %q: its config is damaged: %v", short(img.ID), err)
+		return Config{}, errs.Invalid("image %q: its config is damaged: %v", short(id), err)
 	}
 	c.ManifestType, c.Annotations = m.mediaType(), m.Annotations
 	for _, l := range m.Layers {

@@ -99,6 +99,8 @@ type Result struct {
 	Login  LoginResult `json:"login,omitzero"`
 	Found  []Found     `json:"found,omitempty"`
 	Trust  TrustReport `json:"trust,omitzero"`
+	// Remote is what OpInspect found.
+	Remote *Remote `json:"remote,omitempty"`
 	// Sources is what OpSources found.
 	Sources *Sources `json:"sources,omitempty"`
 	// Candidates are the names that a short one may mean; the user chooses, and nothing was done (OpPull).

@@ -60,6 +60,8 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return j.hello(ctx)
 	case transfer.OpPull:
 		return j.pull(ctx)
+	case transfer.OpInspect:
+		return j.inspect(ctx)
 	case transfer.OpSave:
 		return j.save(ctx)
 	case transfer.OpPush:
