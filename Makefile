@@ -44,8 +44,8 @@ clean: ## remove what was built
 deps: ## install what a fresh Debian lacks for building, running and testing
 	@$(SUDO) contrib/try/deps.sh
 
-test-deps: ## install what the tests need beside that: a registry, and a client to compare with
-	@$(SUDO) contrib/try/deps.sh docker-registry skopeo
+test-deps: ## install what the tests need beside that: a registry, a client to compare with, and ssh
+	@$(SUDO) contrib/try/deps.sh docker-registry skopeo openssh-client openssh-server
 
 try: deps build ## build hull and run real containers as an ordinary user
 	@$(SUDO) contrib/try/try.sh

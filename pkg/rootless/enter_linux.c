@@ -65,6 +65,12 @@ static int needs_namespace(const struct words *w)
 	static const char *const noun[] = {"container", "system", NULL};
 	const char *end = w->text + w->size;
 	const char *p = w->text + strlen(w->text) + 1;
+	const char *before = p;
+	// "image scp" starts ssh, which knows itself and its files by the user: within, that would be root.
+	for (; p < end; before = p, p += strlen(p) + 1)
+		if (!strcmp(before, "image") && !strcmp(p, "scp"))
+			return 0;
+	p = w->text + strlen(w->text) + 1;
 	for (; p < end; p += strlen(p) + 1) {
 		if (among(p, none))
 			return 0;

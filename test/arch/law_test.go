@@ -35,6 +35,7 @@ var leaves = map[string]string{
 	"pkg/config":            "pkg/errs",
 	"pkg/events":            "pkg/failpoint",
 	"pkg/gpg":               "pkg/errs",
+	"pkg/imagecopy":         "pkg/errs",
 	"pkg/journal":           "pkg/errs",
 	"pkg/layers":            "pkg/errs pkg/failpoint pkg/reference",
 	"pkg/netns":             "pkg/errs",
@@ -57,7 +58,7 @@ var pure = map[string]string{
 var onlyIn = map[string]string{
 	"C":                           "pkg/rootless pkg/hugeheap",
 	"unsafe":                      "pkg/rootless pkg/netns pkg/transfer conmon",
-	"os/exec":                     "pkg/gpg pkg/journal pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
+	"os/exec":                     "pkg/gpg pkg/imagecopy pkg/journal pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
 	"database/sql":                "libpod/internal/state",
 	"github.com/mattn/go-sqlite3": "libpod/internal/state",
 	"github.com/spf13/cobra":      "cmd",

@@ -62,7 +62,7 @@ func (d deps) system() system.Deps {
 }
 
 func (d deps) image() image.Deps {
-	return image.Deps{Streams: d.streams, Config: d.config, Engine: func(ctx context.Context) (image.Engine, error) {
+	return image.Deps{Streams: d.streams, Config: d.config, Self: d.self, Engine: func(ctx context.Context) (image.Engine, error) {
 		e, err := d.engine(ctx)
 		if err != nil {
 			return nil, err

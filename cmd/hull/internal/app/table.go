@@ -135,6 +135,7 @@ func ofOthers() []entry {
 		{"image", "push", func(d deps) *cobra.Command { return image.NewPush(d.image()) }},
 		{"image", "rm", func(d deps) *cobra.Command { return image.NewRm(d.image()) }},
 		{"image", "save", func(d deps) *cobra.Command { return image.NewSave(d.image()) }},
+		{"image", "scp", func(d deps) *cobra.Command { return image.NewScp(d.image()) }},
 		{"image", "search", func(d deps) *cobra.Command { return registry.NewSearch(d.registry()) }},
 		{"image", "sign", func(d deps) *cobra.Command { return image.NewSign(d.image()) }},
 		{"image", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},

@@ -63,6 +63,7 @@ type Deps struct {
 	Streams streams.Streams
 	Engine  func(context.Context) (Engine, error)
 	Config  func() (*config.Config, error)
+	Self    func() ([]string, error) // argv of this program with its global flags
 }
 
 // do opens the engine and gives it to fn.
