@@ -19,6 +19,9 @@ type RegistryOptions struct {
 	Dir            string // where all of its files go; made if it is not there
 	User, Password string // who may use it; "" is everybody
 	TLS            bool   // speaks https, with a certificate of an authority of its own
+
+	Tokens *TokenServer // whose tokens it wants; nil: none
+	Realm  string       // where it says that the token server is; "" is where that is
 }
 
 // Registry is Debian's docker-registry on a free port of the loopback device, an empty one.
@@ -53,14 +56,11 @@ func StartRegistry(o RegistryOptions) (_ *Registry, err error) {
 		}
 		config += fmt.Sprintf("  tls:\n    certificate: %s\n    key: %s\n", filepath.Join(o.Dir, "server.crt"), filepath.Join(o.Dir, "server.key"))
 	}
-	if o.User != "" {
-		hash, err := bcrypt.GenerateFromPassword([]byte(o.Password), bcrypt.MinCost)
-		users := filepath.Join(o.Dir, "users")
-		if err := errors.Join(err, os.WriteFile(users, fmt.Appendf(nil, "%s:%s\n", o.User, hash), 0o600)); err != nil {
-			return nil, err
-		}
-		config += fmt.Sprintf("auth:\n  htpasswd:\n    realm: test\n    path: %s\n", users)
+	auth, err := o.auth()
+	if err != nil {
+		return nil, err
 	}
+	config += auth
 	file := filepath.Join(o.Dir, "config.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
@@ -81,6 +81,26 @@ func StartRegistry(o RegistryOptions) (_ *Registry, err error) {
 		return nil, errors.Join(err, r.Stop())
 	}
 	return r, nil
+}
+
+// auth is the part of the configuration about who may do what.
+func (o RegistryOptions) auth() (string, error) {
+	if o.Tokens != nil {
+		realm := o.Realm
+		if realm == "" {
+			realm = o.Tokens.URL
+		}
+		return o.Tokens.config(realm), nil
+	}
+	if o.User == "" {
+		return "", nil
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(o.Password), bcrypt.MinCost)
+	users := filepath.Join(o.Dir, "users")
+	if err := errors.Join(err, os.WriteFile(users, fmt.Appendf(nil, "%s:%s\n", o.User, hash), 0o600)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("auth:\n  htpasswd:\n    realm: test\n    path: %s\n", users), nil
 }
 
 // wait waits until the registry listens; from then on a connection is answered.

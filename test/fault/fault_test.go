@@ -45,6 +45,7 @@ func TestFaults(t *testing.T) {
 		found := s.find(t)
 		s.others(t)
 		s.hostile(t)
+		s.network(t)
 		s.randomKills(t)
 		s.sweep(t, found)
 		return

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -40,6 +41,7 @@ func explained(err error, name reference.Named) error {
 	if _, ours := errors.AsType[*classed](err); ours || errs.Hint(err) != "" {
 		return err
 	}
+	err = withoutQueries(err)
 	host, repository := "the registry", "NAME"
 	if name != nil {
 		host, repository = reference.Domain(name), name.Name()
@@ -72,6 +74,8 @@ func explained(err error, name reference.Named) error {
 		return hint(errdefs.ErrUnavailable, "--tls-verify=false, or insecure = true for %s in registries.conf, talks to it in the clear", host)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return hint(errdefs.ErrPermissionDenied, "hull login %s", host)
+	case code == http.StatusTooManyRequests:
+		return hint(errdefs.ErrUnavailable, "it wants fewer requests: later, or, where users may ask for more, after hull login %s", host)
 	case code == http.StatusNotFound, strings.Contains(text, "manifest unknown"), strings.Contains(text, "name unknown"):
 		return hint(errdefs.ErrNotFound, "hull search --list-tags %s shows the tags that there are", repository)
 	case dns, op, timeout, code >= http.StatusInternalServerError:
@@ -81,3 +85,25 @@ func explained(err error, name reference.Named) error {
 	}
 	return err
 }
+
+// query is the query of a URL in an error's words.
+var query = regexp.MustCompile(`(https?://[^\s"?]+)\?[^\s"]*`)
+
+// withoutQueries is an error whose words have no queries of URLs: in that of an upload a registry keeps notes to itself, as
+// long as a line, and in others' there may be signatures that let anyone in.
+func withoutQueries(err error) error {
+	text := err.Error()
+	if short := query.ReplaceAllString(text, "$1"); short != text {
+		return &worded{err, short}
+	}
+	return err
+}
+
+// worded is an error with other words.
+type worded struct {
+	error
+	words string
+}
+
+func (w *worded) Error() string { return w.words }
+func (w *worded) Unwrap() error { return w.error }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/docker/distribution/registry/api/errcode"
@@ -59,12 +60,12 @@ func (t *tries) wait(ctx context.Context, err error) error {
 	if delay == 0 {
 		delay = min(firstDelay<<(t.done-1), maxDelay)
 	}
-	if t.asked != nil && status(err) >= http.StatusInternalServerError {
+	if t.asked != nil && overloaded(status(err)) {
 		if asked := t.asked(ctx); asked > 0 {
 			delay = min(asked, maxDelay)
 		}
 	}
-	t.job.say(fmt.Sprintf("Failed, retrying in %s ... (%d/%d). Error: %v", delay, t.done, t.most, err))
+	t.job.say(fmt.Sprintf("Failed, retrying in %s ... (%d/%d). Error: %v", delay, t.done, t.most, withoutQueries(err)))
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -90,7 +91,7 @@ func (j *job) again(ctx context.Context, do func() error) error {
 
 // mayPass reports whether an error may be gone a moment later: a server that is overloaded or restarts, a connection that
 // broke. Nobody at an address, an unknown name or a wrong certificate are as wrong later. The library itself waits for a
-// registry that says when to come again (429, Retry-After).
+// registry that says when to come again (429, Retry-After), unless it was sending a layer.
 func mayPass(err error) bool {
 	if _, spent := errors.AsType[*spentError](err); spent {
 		return false
@@ -102,7 +103,7 @@ func mayPass(err error) bool {
 		return false
 	}
 	if code := status(err); code != 0 {
-		return code >= http.StatusInternalServerError || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout
+		return overloaded(code) || code == http.StatusRequestTimeout
 	}
 	for _, e := range []error{unix.ECONNREFUSED, unix.ENOSPC, unix.EACCES} {
 		if errors.Is(err, e) {
@@ -119,11 +120,13 @@ func mayPass(err error) bool {
 	return ok && n.Timeout()
 }
 
+// overloaded reports whether a registry that answers with this status may do better later, and may say when.
+func overloaded(code int) bool {
+	return code >= http.StatusInternalServerError || code == http.StatusTooManyRequests
+}
+
 // status is the HTTP status that an error is about, or 0.
 func status(err error) int {
-	if e, ok := errors.AsType[docker.UnexpectedHTTPStatusError](err); ok {
-		return e.StatusCode
-	}
 	if e, ok := errors.AsType[errcode.Error](err); ok {
 		return e.Code.Descriptor().HTTPStatusCode
 	}
@@ -132,6 +135,29 @@ func status(err error) int {
 	}
 	if _, ok := errors.AsType[docker.ErrUnauthorizedForCredentials](err); ok {
 		return http.StatusUnauthorized
+	}
+	return statusField(err)
+}
+
+// statusField is the field StatusCode of an error, or of one that it wraps. The library's error for an answer without a
+// body that it knows is of a type that it does not export; its text is no better.
+func statusField(err error) int {
+	if v := reflect.Indirect(reflect.ValueOf(err)); v.Kind() == reflect.Struct {
+		if code := v.FieldByName("StatusCode"); code.IsValid() && code.CanInt() {
+			return int(code.Int())
+		}
+	}
+	switch e := err.(type) { //nolint:errorlint // it is what errors.As does
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return statusField(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if code := statusField(inner); code != 0 {
+				return code
+			}
+		}
 	}
 	return 0
 }

@@ -67,7 +67,7 @@ func (j *job) askedFor(ctx context.Context) time.Duration {
 		return 0
 	}
 	_ = answer.Body.Close()
-	if answer.StatusCode < http.StatusInternalServerError {
+	if !overloaded(answer.StatusCode) {
 		return 0
 	}
 	return retryAfter(answer.Header.Get("Retry-After"), time.Now())

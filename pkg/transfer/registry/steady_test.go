@@ -2,7 +2,9 @@ package registry
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -194,5 +196,29 @@ func TestMayBeAsked(t *testing.T) {
 		if err := mayBeAsked(map[string]bool{c.registry: c.clear}, u); (err == nil) != c.may {
 			t.Errorf("%s → %s: %v", c.registry, c.to, err)
 		}
+	}
+}
+
+// answerError is like the library's own error for an answer whose body it does not know.
+type answerError struct{ StatusCode int }
+
+func (*answerError) Error() string { return `StatusCode: 429, ""` }
+
+// TestStatus is an answer in the middle of a push: the library does not try it again, because it cannot read the layer twice.
+func TestStatus(t *testing.T) {
+	err := fmt.Errorf("writing blob: %w", errors.Join(errors.New("one"), fmt.Errorf("uploading: %w", &answerError{429})))
+	if status(err) != http.StatusTooManyRequests || !mayPass(err) {
+		t.Errorf("%v: status %d", err, status(err))
+	}
+	if err := errors.New("one"); status(err) != 0 || mayPass(err) {
+		t.Errorf("%v: status %d", err, status(err))
+	}
+}
+
+// TestQueries is what a registry writes into its URLs for itself.
+func TestQueries(t *testing.T) {
+	err := withoutQueries(fmt.Errorf(`Patch "http://a/v2/x/uploads/1?_state=long%%3D": %w`, io.EOF))
+	if err.Error() != `Patch "http://a/v2/x/uploads/1": EOF` || !errors.Is(err, io.EOF) {
+		t.Errorf("got %v", err)
 	}
 }
