@@ -13,6 +13,7 @@ export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS)
 RUN          ?= .
 RACE         ?= -race
 KILLS        ?= 4
+ENTRIES      ?= 100000
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v '/test/')
 GOFUMPT      := go run mvdan.cc/gofumpt@v0.12.0
 # The suites make users, mount in namespaces of their own and install packages: they are root's.
@@ -67,7 +68,7 @@ script: build ## script tests of the built programs, as a user and as root; ORAC
 	go test -count=1 -timeout 40m -run 'TestScripts' ./test/script -args $(if $(filter-out .,$(RUN)),-story='$(RUN)')
 
 fault: build ## kill -9 at every failpoint, a full disk, a runtime that hangs …; RUN=kill/rm picks
-	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args -kills=$(KILLS) $(if $(filter-out .,$(RUN)),-only='$(RUN)')
+	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args -kills=$(KILLS) -entries=$(ENTRIES) $(if $(filter-out .,$(RUN)),-only='$(RUN)')
 
 bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs, BENCH=images for those of images
 	@$(SUDO) go run ./test/bench

@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -36,21 +38,54 @@ type packer struct {
 	out    bytes.Buffer
 	diff   hash.Hash
 	packed io.WriteCloser
+	raw    io.Writer // what the tar's writer writes to
 }
 
 func newPacker(t *testing.T, format string) *packer {
 	t.Helper()
 	p := &packer{t: t, diff: sha256.New()}
+	p.packed = packing(t, format, &p.out)
+	p.raw = io.MultiWriter(p.diff, p.packed)
+	p.Writer = tar.NewWriter(p.raw)
+	return p
+}
+
+// packing packs what is written to it: with gzip, which "" is, zstd, xz, or "none".
+func packing(t *testing.T, format string, out io.Writer) io.WriteCloser {
+	t.Helper()
+	var w io.WriteCloser
 	var err error
-	if p.packed = gzip.NewWriter(&p.out); format == "zstd" {
-		p.packed, err = zstd.NewWriter(&p.out, zstd.WithEncoderConcurrency(1))
+	switch format {
+	case "none":
+		w = unpackedWriter{out}
+	case "zstd":
+		w, err = zstd.NewWriter(out, zstd.WithEncoderConcurrency(1))
+	case "xz":
+		cmd := exec.CommandContext(t.Context(), "xz", "-1", "-T1")
+		cmd.Stdout = out
+		var in io.WriteCloser
+		if in, err = cmd.StdinPipe(); err == nil {
+			w, err = xzWriter{in, cmd}, cmd.Start()
+		}
+	default:
+		w = gzip.NewWriter(out)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Writer = tar.NewWriter(io.MultiWriter(p.diff, p.packed))
-	return p
+	return w
 }
+
+type unpackedWriter struct{ io.Writer }
+
+func (unpackedWriter) Close() error { return nil }
+
+type xzWriter struct {
+	io.WriteCloser
+	cmd *exec.Cmd
+}
+
+func (w xzWriter) Close() error { return errors.Join(w.WriteCloser.Close(), w.cmd.Wait()) }
 
 // add adds an entry; its contents are size zero bytes.
 func (p *packer) add(h tar.Header) {
@@ -74,8 +109,46 @@ func (p *packer) add(h tar.Header) {
 	}
 }
 
-// serve starts the registry with the layer that was packed.
-func (p *packer) serve() *liar {
+// sparse adds a file in the form of GNU tar's that has so many bytes, of which the last 512 alone are there.
+func (p *packer) sparse(name string, size int64) {
+	p.t.Helper()
+	var block [512]byte
+	octal := func(at, length int, n int64) { copy(block[at:at+length-1], fmt.Sprintf("%0*o", length-1, n)) }
+	binary := func(at int, n int64) { // for what 11 octal digits do not hold
+		block[at] = 0x80
+		for i := range 8 {
+			block[at+11-i] = byte(n >> (8 * i))
+		}
+	}
+	copy(block[:], name)
+	octal(100, 8, 0o644)
+	octal(108, 8, 0)
+	octal(116, 8, 0)
+	octal(124, 12, 512)
+	octal(136, 12, 0)
+	copy(block[148:156], "        ")
+	block[156] = tar.TypeGNUSparse
+	copy(block[257:], "ustar  \x00")
+	binary(386, size-512)
+	binary(398, 512)
+	binary(483, size)
+	sum := int64(0)
+	for _, b := range block {
+		sum += int64(b)
+	}
+	copy(block[148:156], fmt.Sprintf("%06o\x00 ", sum))
+	if err := p.Flush(); err != nil {
+		p.t.Fatal(err)
+	}
+	for range 2 { // the header, and some block as what is there
+		if _, err := p.raw.Write(block[:]); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// pack ends the layer: its bytes, and the digest of its tar.
+func (p *packer) pack() (layer []byte, diff string) {
 	p.t.Helper()
 	if err := p.Close(); err != nil {
 		p.t.Fatal(err)
@@ -83,7 +156,14 @@ func (p *packer) serve() *liar {
 	if err := p.packed.Close(); err != nil {
 		p.t.Fatal(err)
 	}
-	l := &liar{t: p.t, layer: p.out.Bytes(), diff: fmt.Sprintf("sha256:%x", p.diff.Sum(nil)), manifestType: "application/vnd.oci.image.manifest.v1+json"}
+	return p.out.Bytes(), fmt.Sprintf("sha256:%x", p.diff.Sum(nil))
+}
+
+// serve starts the registry with the layer that was packed.
+func (p *packer) serve() *liar {
+	p.t.Helper()
+	layer, diff := p.pack()
+	l := &liar{t: p.t, layer: layer, diff: diff, manifestType: "application/vnd.oci.image.manifest.v1+json"}
 	mediaType := "application/vnd.oci.image.layer.v1.tar+gzip"
 	if _, ok := p.packed.(*zstd.Encoder); ok {
 		mediaType = "application/vnd.oci.image.layer.v1.tar+zstd"

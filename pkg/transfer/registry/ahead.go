@@ -373,7 +373,7 @@ func (a *ahead) apply(ctx context.Context, missing []int, parent string) error {
 				return err
 			}
 		}
-		made, _, err := a.store.PutLayer(id, parent, nil, "", false, &storage.LayerOptions{OriginalDigest: l.Digest}, a.spools[l.Digest].reader(ctx))
+		made, err := a.put(ctx, id, parent, l)
 		if errors.Is(err, storage.ErrDuplicateID) { // another pull was faster
 			parent = id
 			continue

@@ -14,6 +14,10 @@ const (
 	maxIndex    = 1 << 20
 )
 
+// maxNames bounds the names of an archive's images: the time that the store takes grows with their square, half a minute for
+// five thousand.
+const maxNames = 2000
+
 // bundle is one image, ready for the store, wherever it came from.
 type bundle struct {
 	manifest  []byte

@@ -86,7 +86,7 @@ func (j *job) describe(ctx context.Context, file *os.File) (layerFile, error) {
 		case compression.Zstd.Name():
 			l.MediaType = v1.MediaTypeImageLayerZstd
 		default:
-			return j.describeUnpacked(ctx, r)
+			return j.describeUnpacked(ctx, r, info.Size())
 		}
 	}
 	free := j.stage.free()
@@ -106,8 +106,8 @@ func (j *job) describe(ctx context.Context, file *os.File) (layerFile, error) {
 	return l, nil
 }
 
-func (j *job) describeUnpacked(ctx context.Context, r io.Reader) (layerFile, error) {
-	file, err := j.stage.keep(ctx, r, j.request.Source)
+func (j *job) describeUnpacked(ctx context.Context, r io.Reader, packed int64) (layerFile, error) {
+	file, err := j.stage.keep(ctx, r, j.request.Source, func(bytes int64) error { return j.within(bytes, packed) })
 	if err != nil {
 		if _, ours := errors.AsType[*archiveError](err); !ours {
 			err = j.bad("%v", err)

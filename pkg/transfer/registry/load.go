@@ -33,6 +33,13 @@ func (j *job) load(ctx context.Context) (_ transfer.Result, err error) {
 	if len(bundles) == 0 {
 		return transfer.Result{}, j.bad("there is no image in it")
 	}
+	names := 0
+	for _, b := range bundles {
+		names += len(b.names)
+	}
+	if names > maxNames {
+		return transfer.Result{}, j.bad("it has %d names for images, and %d are the most", names, maxNames)
+	}
 	return j.put(ctx, bundles)
 }
 
@@ -112,7 +119,8 @@ func (j *job) seekable(ctx context.Context, file *os.File, info os.FileInfo, unp
 	if regular && info.Size() == 0 {
 		return nil, j.bad("it is empty")
 	}
-	_, decompress, r, err := compression.DetectCompressionFormat(file)
+	packed := &counted{r: file}
+	_, decompress, r, err := compression.DetectCompressionFormat(packed)
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, j.bad("it is empty")
@@ -131,7 +139,7 @@ func (j *job) seekable(ctx context.Context, file *os.File, info os.FileInfo, unp
 		defer plain.Close()
 		r = plain
 	}
-	copied, err := j.stage.keep(ctx, r, j.request.Source)
+	copied, err := j.stage.keep(ctx, r, j.request.Source, func(bytes int64) error { return j.within(bytes, packed.n) })
 	if err == nil {
 		if info, statErr := copied.Stat(); statErr == nil && info.Size() == 0 {
 			err = errors.Join(j.bad("it is empty"), copied.Close())
@@ -149,4 +157,24 @@ func (j *job) seekable(ctx context.Context, file *os.File, info os.FileInfo, unp
 		return nil, fmt.Errorf("close %q: %w", j.request.Source, err)
 	}
 	return copied, nil
+}
+
+// within is an error when more bytes came of the archive than may of so many packed ones.
+func (j *job) within(bytes, packed int64) error {
+	if err := unpacked(fmt.Sprintf("archive %q", j.request.Source), bytes, packed); err != nil {
+		return &archiveError{err}
+	}
+	return nil
+}
+
+// counted counts what is read.
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }

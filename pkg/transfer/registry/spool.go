@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 
@@ -100,26 +101,33 @@ func (s *spool) whole(ctx context.Context) error {
 }
 
 // reader reads the spool from its beginning, until ctx ends.
-func (s *spool) reader(ctx context.Context) io.Reader { return &spoolReader{ctx: ctx, spool: s} }
+func (s *spool) reader(ctx context.Context) *spoolReader { return &spoolReader{ctx: ctx, spool: s} }
+
+// idle reports whether there is something to read that nobody reads, or nothing any more.
+func (r *spoolReader) idle() bool {
+	r.spool.mu.Lock()
+	defer r.spool.mu.Unlock()
+	return r.spool.written > r.offset.Load() || r.spool.err != nil
+}
 
 type spoolReader struct {
 	ctx    context.Context //nolint:containedctx // io.Reader has no place for it
 	spool  *spool
-	offset int64
+	offset atomic.Int64
 }
 
 func (r *spoolReader) Read(p []byte) (int, error) {
 	for {
 		s := r.spool
 		s.mu.Lock()
-		more, left, err := s.more, s.written-r.offset, s.err
+		more, left, err := s.more, s.written-r.offset.Load(), s.err
 		s.mu.Unlock()
 		if r.ctx.Err() != nil {
 			return 0, context.Cause(r.ctx)
 		}
 		if left > 0 {
-			n, err := s.file.ReadAt(p[:min(int64(len(p)), left)], r.offset)
-			r.offset += int64(n)
+			n, err := s.file.ReadAt(p[:min(int64(len(p)), left)], r.offset.Load())
+			r.offset.Add(int64(n))
 			return n, err
 		}
 		if err != nil {

@@ -79,8 +79,9 @@ func lockDir(dir string) *os.File {
 	return f
 }
 
-// keep copies r into a file without a name, at most to the reserve of the disk.
-func (s *stage) keep(ctx context.Context, r io.Reader, what string) (_ *os.File, err error) {
+// keep copies r into a file without a name, at most to the reserve of the disk, and until enough is an error for the bytes
+// that it has.
+func (s *stage) keep(ctx context.Context, r io.Reader, what string, enough func(bytes int64) error) (_ *os.File, err error) {
 	f, err := s.unnamed()
 	if err != nil {
 		return nil, err
@@ -91,6 +92,7 @@ func (s *stage) keep(ctx context.Context, r io.Reader, what string) (_ *os.File,
 		}
 	}()
 	const step = 16 << 20 // bytes between two looks at the disk
+	kept := int64(0)
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -98,7 +100,10 @@ func (s *stage) keep(ctx context.Context, r io.Reader, what string) (_ *os.File,
 		if s.free() <= step {
 			return nil, noSpace(what, "holds")
 		}
-		_, err := io.CopyN(f, r, step)
+		n, err := io.CopyN(f, r, step)
+		if kept += n; err == nil {
+			err = enough(kept)
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
