@@ -89,6 +89,7 @@ type manifest struct {
 	Layers        []blob            `json:"layers"`
 	Manifests     []json.RawMessage `json:"manifests"`
 	Annotations   map[string]string `json:"annotations"`
+	schema1
 }
 
 type blob struct {
@@ -100,6 +101,8 @@ func (m *manifest) mediaType() string {
 	switch {
 	case m.MediaType != "":
 		return m.MediaType
+	case m.SchemaVersion == 1:
+		return typeSchema1
 	case len(m.Manifests) > 0:
 		return typeOCIIndex
 	case strings.HasPrefix(m.Config.MediaType, "application/vnd.docker."):
@@ -109,11 +112,14 @@ func (m *manifest) mediaType() string {
 }
 
 // Config reads the image's config and what its manifest adds. ErrInvalidArgument when it is not an image that
-// containers can be made from (a list of images, Docker's schema 1, damaged data).
+// containers can be made from (a list of images, damaged data).
 func (s *Store) Config(ctx context.Context, img Image) (Config, error) {
 	m, err := s.manifest(ctx, img)
 	if err != nil {
 		return Config{}, err
+	}
+	if m.mediaType() == typeSchema1 {
+		return m.config(img)
 	}
 	if t := m.mediaType(); t != typeOCIManifest && t != typeDockerManifest {
 		return Config{}, errs.Invalid("image %q: no config in a manifest of type %q", short(img.ID), t)
