@@ -19,6 +19,7 @@ type RegistryOptions struct {
 	Dir            string // where all of its files go; made if it is not there
 	User, Password string // who may use it; "" is everybody
 	TLS            bool   // speaks https, with a certificate of an authority of its own
+	Schema1        bool   // takes images in docker's oldest form too
 
 	Tokens *TokenServer // whose tokens it wants; nil: none
 	Realm  string       // where it says that the token server is; "" is where that is
@@ -55,6 +56,9 @@ func StartRegistry(o RegistryOptions) (_ *Registry, err error) {
 			return nil, err
 		}
 		config += fmt.Sprintf("  tls:\n    certificate: %s\n    key: %s\n", filepath.Join(o.Dir, "server.crt"), filepath.Join(o.Dir, "server.key"))
+	}
+	if o.Schema1 {
+		config += "compatibility:\n  schema1:\n    enabled: true\n"
 	}
 	auth, err := o.auth()
 	if err != nil {

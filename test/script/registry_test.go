@@ -9,7 +9,7 @@ import (
 	"hull.dev/hull/test/env"
 )
 
-// registry [-auth USER:PASSWORD] [-tls] [NAME] starts an empty registry that ends with the story. $NAME, which is $REGISTRY
+// registry [-auth USER:PASSWORD] [-tls] [-schema1] [NAME] starts an empty registry that ends with the story. $NAME, which is $REGISTRY
 // when none is given, is its host and port, $NAME_LOG the file with a line for each request, and with -tls $NAME_CERTS the
 // folder with its ca.crt. The sandbox's registries.conf has it, and the first one as the place to search.
 func registry(ts *testscript.TestScript, neg bool, args []string) {
@@ -21,6 +21,8 @@ func registry(ts *testscript.TestScript, neg bool, args []string) {
 		switch {
 		case arg == "-tls":
 			o.TLS = true
+		case arg == "-schema1":
+			o.Schema1 = true
 		case arg == "-auth" && len(args) > 0:
 			o.User, o.Password, _ = strings.Cut(args[0], ":")
 			args = args[1:]
@@ -31,7 +33,7 @@ func registry(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	if neg {
-		ts.Fatalf("usage: registry [-auth USER:PASSWORD] [-tls] [NAME]")
+		ts.Fatalf("usage: registry [-auth USER:PASSWORD] [-tls] [-schema1] [NAME]")
 	}
 	o.Dir = filepath.Join(ts.Getenv("SANDBOX"), "registry-"+strings.ToLower(name))
 	r, err := env.StartRegistry(o)
