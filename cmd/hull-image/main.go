@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 
@@ -18,7 +19,12 @@ import (
 
 func main() { os.Exit(run()) }
 
+// memory is how many bytes the collector keeps each process below if it can: the store knows every path of a layer that it
+// unpacks, and a million of them took two hundred megabytes, half of it garbage.
+const memory = 140 << 20
+
 func run() int {
+	debug.SetMemoryLimit(memory)
 	if layers.Reexec() {
 		return 0
 	}
