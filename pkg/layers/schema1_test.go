@@ -33,3 +33,18 @@ func TestSchema1(t *testing.T) {
 		}
 	}
 }
+
+// FuzzConfig is a manifest of any form that came from outside once.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(`{"schemaVersion":1,"fsLayers":[{"blobSum":"sha256:1"}],"history":[{"v1Compatibility":"{\"config\":{}}"}]}`))
+	f.Add([]byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"digest":"sha256:1"},"layers":[]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var m manifest
+		if json.Unmarshal(data, &m) != nil || m.mediaType() != typeSchema1 {
+			return
+		}
+		if c, err := m.config(Image{ID: "x"}); err == nil && (len(c.History) == 0 || len(c.Layers) > len(c.History)) {
+			t.Errorf("%d layers of %d steps", len(c.Layers), len(c.History))
+		}
+	})
+}
