@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"archive/tar"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 
 // disk are the cases about the disk, as root: it can mount a small one in its own view. An import leaves 64 MB of it free.
 func (s *suite) disk(t *testing.T) {
-	for name, fn := range map[string]func(*box){"disk/full": diskFull, "disk/read-only": diskReadOnly} {
+	for name, fn := range map[string]func(*box){"disk/full": diskFull, "disk/full-in-layer": diskFullInLayer, "disk/read-only": diskReadOnly} {
 		s.run(t, name, func(t *testing.T) {
 			b := newBox(t, s.base)
 			data := filepath.Join(b.Dir, "data")
@@ -63,6 +64,42 @@ func diskFull(b *box) {
 		b.t.Fatal(err)
 	}
 	b.must("run --rm busybox true")
+}
+
+// diskFullInLayer: the disk fills up while a layer comes, or while it is unpacked. That is one line, and the space is there
+// again; with more of it the same pull works.
+func diskFullInLayer(b *box) {
+	for _, zeros := range []bool{false, true} {
+		p := newPacker(b.t, "")
+		if zeros {
+			p.add(tar.Header{Name: "zeros", Size: 9 << 20})
+		} else if _, err := p.raw.Write(noise(b.t, 5<<20)); err != nil {
+			b.t.Fatal(err)
+		}
+		l := p.serve()
+		filler := fill(b, 4<<20)
+		before := free(b)
+		b.says(b.do("pull -q --retry 0 --tls-verify=false "+l.name()), "")
+		if lost := before - free(b); lost > 64<<10 {
+			b.t.Errorf("%d KB of %d are gone", lost>>10, before>>10)
+		}
+		if err := os.Remove(filler); err != nil {
+			b.t.Fatal(err)
+		}
+		b.must("pull -q --tls-verify=false " + l.name())
+		b.must("rmi " + l.name())
+	}
+	b.must("rm -f -t0 c")
+}
+
+// free is how many bytes the disk has.
+func free(b *box) int64 {
+	b.t.Helper()
+	var st unix.Statfs_t
+	if err := unix.Statfs(filepath.Join(b.Dir, "data"), &st); err != nil {
+		b.t.Fatal(os.NewSyscallError("statfs", err))
+	}
+	return int64(st.Bavail) * st.Bsize
 }
 
 // fill writes a file that leaves so many bytes of the disk free, and returns its path.
