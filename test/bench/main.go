@@ -3,7 +3,7 @@
 // prints a table and judges nothing but by a word in it.
 //
 //	make bench                as root
-//	BENCH=quick make bench    fewer pairs, to see that it works
+//	BENCH=quick make bench    fewer pairs and no image of 2 GB, to see that it works
 //	BENCH=images make bench   pulls, pushes, loads and lists of images alone; both words may be there
 //
 // It is three processes: root's makes the view (test/env) and starts the user's in it, which measures; that one starts

@@ -24,7 +24,7 @@ const removeAll = "rm -fa -t0"
 
 func measure(t *bench, base string) {
 	if strings.Contains(os.Getenv("BENCH"), "quick") {
-		pairs, rounds, layerSize = 3, 1, 4<<20
+		pairs, rounds, layerSize, large = 3, 1, 4<<20, false
 	}
 	m := &measurement{bench: t}
 	for _, name := range []string{"hull", "podman"} {
