@@ -119,7 +119,7 @@ func (s *Store) Config(ctx context.Context, img Image) (Config, error) {
 		return Config{}, err
 	}
 	if m.mediaType() == typeSchema1 {
-		return m.config(img)
+		return m.ownConfig(img.ID)
 	}
 	if t := m.mediaType(); t != typeOCIManifest && t != typeDockerManifest {
 		return Config{}, errs.Invalid("image %q: no config in a manifest of type %q", short(img.ID), t)
@@ -136,6 +136,9 @@ func ParseConfig(id string, manifestData, configData []byte) (Config, error) {
 	var m manifest
 	if err := json.Unmarshal(manifestData, &m); err != nil {
 		return Config{}, errs.Invalid("image %q: its manifest is damaged: %v", short(id), err)
+	}
+	if m.mediaType() == typeSchema1 {
+		return m.ownConfig(id)
 	}
 	return m.config(id, configData)
 }

@@ -31,16 +31,16 @@ type step struct {
 	} `json:"container_config"`
 }
 
-// config is the config that the manifest holds. The digests of the uncompressed layers are in none of it.
-func (m *schema1) config(img Image) (Config, error) {
+// ownConfig is the config that the manifest holds. The digests of the uncompressed layers are in none of it.
+func (m *schema1) ownConfig(id string) (Config, error) {
 	if len(m.Steps) == 0 || len(m.Steps) != len(m.Blobs) {
-		return Config{}, errs.Invalid("image %q: its manifest has %d steps and %d layers", short(img.ID), len(m.Steps), len(m.Blobs))
+		return Config{}, errs.Invalid("image %q: its manifest has %d steps and %d layers", short(id), len(m.Steps), len(m.Blobs))
 	}
 	var c Config
 	for i, text := range m.Steps {
 		var s step
 		if err := json.Unmarshal([]byte(text.Text), &s); err != nil {
-			return Config{}, errs.Invalid("image %q: its manifest is damaged: %v", short(img.ID), err)
+			return Config{}, errs.Invalid("image %q: its manifest is damaged: %v", short(id), err)
 		}
 		if i == 0 {
 			c = s.Config
