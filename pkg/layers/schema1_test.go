@@ -16,7 +16,7 @@ func TestSchema1(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		t.Fatal(err)
 	}
-	c, err := m.config(Image{ID: "x"})
+	c, err := m.ownConfig("x")
 	if err != nil || m.mediaType() != typeSchema1 || c.Architecture != "arm64" || c.Config.Cmd[0] != "sh" || c.Created.Year() != 2020 {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -28,7 +28,7 @@ func TestSchema1(t *testing.T) {
 		if err := json.Unmarshal([]byte(bad), &m); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.config(Image{ID: "x"}); !errdefs.IsInvalidArgument(err) {
+		if _, err := m.ownConfig("x"); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -43,7 +43,7 @@ func FuzzConfig(f *testing.F) {
 		if json.Unmarshal(data, &m) != nil || m.mediaType() != typeSchema1 {
 			return
 		}
-		if c, err := m.config(Image{ID: "x"}); err == nil && (len(c.History) == 0 || len(c.Layers) > len(c.History)) {
+		if c, err := m.ownConfig("x"); err == nil && (len(c.History) == 0 || len(c.Layers) > len(c.History)) {
 			t.Errorf("%d layers of %d steps", len(c.Layers), len(c.History))
 		}
 	})

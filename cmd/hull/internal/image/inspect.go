@@ -20,7 +20,7 @@ func NewInspect(d Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "inspect [options] IMAGE [IMAGE...]", Short: "Display the configuration of an image",
 		Long: "Prints what is known of images: those of the local storage, and those elsewhere that are named with their transport\n" +
-			"(docker://, oci:, dir:, docker-archive: …), which are not pulled for it.",
+			"(docker://, oci:, dir:, docker-archive: and others), which are not pulled for it.",
 		Example: "  hull image inspect alpine\n  hull image inspect --format '{{.Config.Cmd}}' alpine\n  hull image inspect docker://quay.io/team/tool:1",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
