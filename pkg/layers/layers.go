@@ -54,6 +54,9 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read storage.conf: %w", err)
 	}
+	if err := userRoots(&options); err != nil {
+		return nil, fmt.Errorf("find the user's folders: %w", err)
+	}
 	options.GraphDriverOptions = append([]string(nil), options.GraphDriverOptions...)
 	if o.Root != "" {
 		// The options in storage.conf are for the driver and the place in it; another place has its own.

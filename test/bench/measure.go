@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -69,16 +71,48 @@ func (m *measurement) pair(what string, limit float64, line, after string) {
 func (m *measurement) times(n int, what string, limit float64, line, after string) {
 	m.Logf("%s", what)
 	r := row{what: what, limit: limit}
+	stay := m.clients()
 	for i := range n + 1 {
-		ours, theirs := m.hull.time(line), m.podman.time(line)
+		took := map[*engine]time.Duration{}
+		for _, e := range []*engine{m.hull, m.podman} {
+			took[e] = e.time(line)
+			m.settle(stay)
+		}
 		if i > 0 {
-			r.ours, r.theirs = append(r.ours, ours), append(r.theirs, theirs)
+			r.ours, r.theirs = append(r.ours, took[m.hull]), append(r.theirs, took[m.podman])
 		}
 		if after != "" {
 			m.both(after)
+			m.settle(stay)
 		}
 	}
 	m.rows = append(m.rows, r)
+}
+
+// clients are the processes of both engines that are neither a monitor nor a container's.
+func (m *measurement) clients() map[int]bool {
+	found := map[int]bool{}
+	for _, e := range []*engine{m.hull, m.podman} {
+		for pid, command := range e.box.Processes() {
+			program, _, _ := strings.Cut(command, " ")
+			if filepath.Base(program) == e.name {
+				found[pid] = true
+			}
+		}
+	}
+	return found
+}
+
+// settle waits until what a command has left to do behind its caller's back is done, podman's clean-up after an exec above
+// all: it would be timed with the other's next turn. What stays is what was there before.
+func (m *measurement) settle(stay map[int]bool) {
+	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) { //nolint:forbidigo // polls, until a deadline
+		now := m.clients()
+		maps.DeleteFunc(now, func(pid int, _ bool) bool { return stay[pid] })
+		if len(now) == 0 {
+			return
+		}
+	}
 }
 
 func (m *measurement) both(line string) {
