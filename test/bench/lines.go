@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -83,7 +84,7 @@ func (m *measurement) floor(host string) {
 		}
 		took = append(took, milliseconds(time.Since(start)))
 	}
-	m.facts = append(m.facts, fact{what: "the floor: curl and pigz of the same gzip layers, into nothing", ours: median(took), unit: " ms"})
+	m.facts = append(m.facts, fact{what: "the floor: curl and pigz of the same gzip layers, into nothing", ours: math.Round(median(took)), unit: " ms"})
 }
 
 // large is the memory of a pull of two gigabytes.
