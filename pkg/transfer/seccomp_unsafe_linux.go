@@ -17,7 +17,7 @@ func filterThread() error {
 	f := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
 	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&f)), 0, 0)
 	runtime.KeepAlive(p)
-	if err == unix.EINVAL { //nolint:errorlint // an errno of the kernel's own
+	if err == unix.EINVAL {
 		return nil
 	}
 	return os.NewSyscallError("prctl PR_SET_SECCOMP", err)

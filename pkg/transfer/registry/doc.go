@@ -46,6 +46,9 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 	if err != nil {
 		return transfer.Result{}, err
 	}
+	if r.Op == transfer.OpPull {
+		store.Prepare() // beside the first words with the registry
+	}
 	j := &job{request: r, store: store, progress: progress, say: func(text string) { progress(transfer.Progress{Text: text}) }, asked: &lastAsked{}}
 	if j.stage, err = newStage(store.GraphRoot()); err != nil {
 		return transfer.Result{}, err
