@@ -21,17 +21,7 @@ type flowing struct {
 
 // NewImageSource opens the image.
 func (f flowing) NewImageSource(ctx context.Context, sys *types.SystemContext) (types.ImageSource, error) {
-	src, err := f.ImageReference.NewImageSource(ctx, sys)
-	if err != nil {
-		return nil, err
-	}
-	if ok, err := lossless(ctx, sys, src); err != nil || !ok {
-		if err != nil {
-			err = errors.Join(err, src.Close())
-		}
-		return src, err
-	}
-	return &flowingSource{src, f.job, f.store}, nil
+	return wrapped(ctx, sys, f.ImageReference, func(src types.ImageSource) types.ImageSource { return &flowingSource{src, f.job, f.store} })
 }
 
 type flowingSource struct {

@@ -36,17 +36,23 @@ type steady struct {
 
 // NewImageSource opens the image.
 func (s steady) NewImageSource(ctx context.Context, sys *types.SystemContext) (types.ImageSource, error) {
-	src, err := s.ImageReference.NewImageSource(ctx, sys)
+	return wrapped(ctx, sys, s.ImageReference, func(src types.ImageSource) types.ImageSource { return &steadySource{src, s.job} })
+}
+
+// wrapped opens an image and puts wrap around its source, unless it has signatures that would be lost so.
+func wrapped(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, wrap func(types.ImageSource) types.ImageSource) (types.ImageSource, error) {
+	src, err := ref.NewImageSource(ctx, sys)
 	if err != nil {
 		return nil, err
 	}
-	if ok, err := lossless(ctx, sys, src); err != nil || !ok {
-		if err != nil {
-			err = errors.Join(err, src.Close())
-		}
-		return src, err
+	ok, err := lossless(ctx, sys, src)
+	if err != nil {
+		return nil, errors.Join(err, src.Close())
 	}
-	return &steadySource{src, s.job}, nil
+	if !ok {
+		return src, nil
+	}
+	return wrap(src), nil
 }
 
 // lossless reports whether an image has no signatures but of GnuPG: the library asks its own sources alone for others.
