@@ -56,11 +56,11 @@ var pushes = map[string]weather{
 	"corrupt-manifest": {on: "^PUT .*/manifests/", trouble: env.Trouble{Corrupt: 1}, args: "--retry 1", want: "manifest"},
 	"429":              {on: "^POST ", times: 1, trouble: env.Trouble{Status: 429, RetryAfter: "1"}, least: time.Second},
 	// Two layers go at once; the third answer is to who asks for how long.
-	"429-layer":        {on: uploads, times: 3, trouble: env.Trouble{Status: 429, RetryAfter: "1"}, least: time.Second},
-	"503":              {on: "^POST ", times: 2, trouble: env.Trouble{Status: 503}},
-	"503-layer":        {on: uploads, times: 2, trouble: env.Trouble{Status: 503}},
-	"503-manifest":     {on: "^PUT .*/manifests/", times: 1, trouble: env.Trouble{Status: 503}},
-	"503-for-good":     {on: "^PUT .*/manifests/", trouble: env.Trouble{Status: 503}, args: "--retry 1", want: "503"},
+	"429-layer":    {on: uploads, times: 3, trouble: env.Trouble{Status: 429, RetryAfter: "1"}, least: time.Second},
+	"503":          {on: "^POST ", times: 2, trouble: env.Trouble{Status: 503}},
+	"503-layer":    {on: uploads, times: 2, trouble: env.Trouble{Status: 503}},
+	"503-manifest": {on: "^PUT .*/manifests/", times: 1, trouble: env.Trouble{Status: 503}},
+	"503-for-good": {on: "^PUT .*/manifests/", trouble: env.Trouble{Status: 503}, args: "--retry 1", want: "503"},
 }
 
 // network pulls from and pushes to a real registry behind a proxy that makes trouble: it comes through, or is one line of
