@@ -28,6 +28,10 @@ func run() int {
 	if layers.Reexec() {
 		return 0
 	}
+	// gzip's options for people: the storage library unpacks with pigz where there is one, which takes them too.
+	for _, name := range []string{"GZIP", "PIGZ"} {
+		_ = os.Unsetenv(name)
+	}
 	// A Ctrl-C goes to the whole foreground group; hull decides what it means and closes the request.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP)
 	if err := transfer.Serve(context.Background(), registry.Handle); err != nil { //nolint:forbidigo // here it begins; Serve ends it with the request pipe
