@@ -137,9 +137,6 @@ func ParseConfig(id string, manifestData, configData []byte) (Config, error) {
 	if err := json.Unmarshal(manifestData, &m); err != nil {
 		return Config{}, errs.Invalid("image %q: its manifest is damaged: %v", short(id), err)
 	}
-	if m.mediaType() == typeSchema1 {
-		return m.ownConfig(id)
-	}
 	return m.config(id, configData)
 }
 

@@ -41,6 +41,7 @@ type ahead struct {
 	name   reference.Named // nil: the image gets none
 	layers []types.BlobInfo
 	diffs  []digest.Digest // of the tars, as the config has them
+	ids    []string        // under which the library has the layers
 	turns  *turns
 	spools map[digest.Digest]*spool
 	said   map[string]bool // lines, by one of which the library would say that a layer is there already
@@ -109,7 +110,7 @@ func (a *ahead) fetch(ctx context.Context, sys *types.SystemContext, policy *sig
 		if err != nil || len(missing) == 0 {
 			return "", err
 		}
-		n, taken, err := a.turns.take(ctx, a.ids(missing), func() {
+		n, taken, err := a.turns.take(ctx, a.ids[missing[0]:missing[0]+len(missing)], func() {
 			a.job.say("Waiting for another pull of blob " + a.layers[missing[0]].Digest.String())
 		})
 		if err != nil {
@@ -123,19 +124,6 @@ func (a *ahead) fetch(ctx context.Context, sys *types.SystemContext, policy *sig
 		}
 		a.turns.release()
 	}
-}
-
-// ids are the store's of some of the layers.
-func (a *ahead) ids(which []int) []string {
-	var ids []string
-	id := ""
-	for i := range a.layers {
-		id = chained(id, a.diffs[i])
-		if slices.Contains(which, i) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // bring fetches layers of which each lies on the one before, the first on parent.
@@ -211,7 +199,15 @@ func (a *ahead) plan(ctx context.Context, sys *types.SystemContext, policy *sign
 		return "", false, err
 	}
 	a.layers, a.diffs = img.LayerInfos(), config.RootFS.DiffIDs
-	return "", a.ordinary(), nil
+	if !a.ordinary() {
+		return "", false, nil
+	}
+	id := ""
+	for _, diff := range a.diffs {
+		id = chained(id, diff)
+		a.ids = append(a.ids, id)
+	}
+	return "", true, nil
 }
 
 // here is the id of the image that has the name in the store, if it has all of its layers and the manifests that the
@@ -263,12 +259,11 @@ func (a *ahead) ordinary() bool {
 	return true
 }
 
-// missing are the layers above those that the store has in this place, up to one that it has elsewhere: the library copies
+// missing are the layers, one on the other, above those that the store has in this place, up to one that it has elsewhere: the library copies
 // that. parent is the layer below the first.
 func (a *ahead) missing() (list []int, parent string, err error) {
-	id := ""
 	for i, l := range a.layers {
-		id = chained(id, a.diffs[i])
+		id := a.ids[i]
 		if len(list) == 0 {
 			if _, err := a.store.Layer(id); err == nil {
 				parent = id
@@ -366,8 +361,7 @@ func (t *told) Read(p []byte) (int, error) {
 // apply makes the layers, from the lowest up.
 func (a *ahead) apply(ctx context.Context, missing []int, parent string) error {
 	for _, i := range missing {
-		l, want := a.layers[i], a.diffs[i]
-		id := chained(parent, want)
+		l, want, id := a.layers[i], a.diffs[i], a.ids[i]
 		if a.store.GraphDriverName() != "overlay" { // others have all layers locked for as long as one is unpacked
 			if err := a.spools[l.Digest].whole(ctx); err != nil {
 				return err
