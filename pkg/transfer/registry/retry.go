@@ -96,8 +96,10 @@ func mayPass(err error) bool {
 	if _, spent := errors.AsType[*spentError](err); spent {
 		return false
 	}
-	if errors.Is(err, docker.ErrTooManyRequests) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errStalled) {
-		return true
+	for _, e := range []error{docker.ErrTooManyRequests, io.ErrUnexpectedEOF, io.EOF, errStalled, net.ErrClosed} { // ErrClosed: of crypto/tls, bare
+		if errors.Is(err, e) {
+			return true
+		}
 	}
 	if _, wrong := errors.AsType[*strangerError](err); wrong || isCertificate(err) {
 		return false

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -209,6 +210,10 @@ func TestStatus(t *testing.T) {
 	err := fmt.Errorf("writing blob: %w", errors.Join(errors.New("one"), fmt.Errorf("uploading: %w", &answerError{429})))
 	if status(err) != http.StatusTooManyRequests || !mayPass(err) {
 		t.Errorf("%v: status %d", err, status(err))
+	}
+	closed := &url.Error{Op: "Patch", URL: "https://localhost/v2/", Err: net.ErrClosed} // as of a connection that crypto/tls had closed
+	if !mayPass(closed) {
+		t.Errorf("%v is for good", closed)
 	}
 	if err := errors.New("one"); status(err) != 0 || mayPass(err) {
 		t.Errorf("%v: status %d", err, status(err))
