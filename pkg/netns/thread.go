@@ -1,0 +1,64 @@
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Thread is a thread of this process that stays in another network namespace. A socket that is made there stays there,
+// whoever uses it afterwards. Make one with Enter.
+type Thread struct {
+	calls chan func()
+	end   sync.Once
+}
+
+// Enter starts a thread in the network namespace at path; "" is the process's own.
+func Enter(path string) (*Thread, error) {
+	t := &Thread{calls: make(chan func())}
+	entered := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		if path != "" {
+			if err := enter(path); err != nil {
+				entered <- err
+				return
+			}
+		}
+		entered <- nil
+		for call := range t.calls {
+			call()
+		}
+	}()
+	return t, <-entered
+}
+
+func enter(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter network namespace %q: %w", path, err)
+	}
+	return nil
+}
+
+// Do calls fn on the thread and returns its error. Calls wait for each other: fn makes a socket, it does not wait on one.
+func (t *Thread) Do(fn func() error) error {
+	done := make(chan error, 1)
+	t.calls <- func() {
+		err := errors.New("the call has panicked")
+		defer func() { done <- err }()
+		err = fn()
+	}
+	return <-done
+}
+
+// Close ends the thread. Do must not be called after it.
+func (t *Thread) Close() { t.end.Do(func() { close(t.calls) }) }
