@@ -20,7 +20,7 @@ func request() *Request {
 		Kind: KindContainer, ID: "0123", Name: "web", Dir: "/run/x", Runtime: "/usr/bin/crun", Bundle: "/b", Mode: ModeRun,
 		RuntimeArgs: []string{"--root", "/r"}, CreateArgs: []string{"--no-pivot"}, Env: []string{"A=b=c", "EMPTY=", "LINES=1\n2"}, Terminal: true, Width: 80,
 		LogDriver: LogK8sFile, LogPath: "/l", LogMaxSize: 1 << 40, RestartPolicy: RestartOnFailure, RestartMax: 3,
-		Cleanup: []string{"/bin/hull", ""}, OwnerCleans: true,
+		Cleanup: []string{"/bin/hull", ""}, OwnerCleans: true, NetPIDFile: "/n", NetCommand: []string{"/bin/hull-net"},
 	}
 }
 
@@ -59,6 +59,8 @@ func TestBadRequests(t *testing.T) {
 		"process": {func(r *Request) { r.Kind = KindExec }, "no process file"},
 		"policy":  {func(r *Request) { r.RestartPolicy = "x" }, `restart policy "x"`},
 		"limit":   {func(r *Request) { r.Timeout = -1 }, "a negative limit"},
+		"net":     {func(r *Request) { r.NetCommand = nil }, "no net-command"},
+		"net pid": {func(r *Request) { r.NetPIDFile = "n" }, "net-pid-file is not absolute"},
 		"log":     {func(r *Request) { r.LogPath = "" }, "no log path"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,6 +72,9 @@ type Request struct {
 	PIDFile        string // also gets the process' pid
 	MonitorPIDFile string // gets the monitor's pid
 
+	NetPIDFile string   // names hull-net, "PID START\n" with field 22 of its /proc/PID/stat; "": the container does not need it
+	NetCommand []string // argv that starts hull-net when it has died: stays in the foreground, replaces NetPIDFile when it is ready, ends when there is another
+
 	Cleanup     []string // argv, run when nobody else cleans up after the exit
 	OwnerCleans bool     // an owner that is still connected cleans up itself and says Cleaned
 }
@@ -112,6 +115,8 @@ func (r *Request) fields() []field {
 		{key: "timeout", num: &r.Timeout},
 		{key: "pid-file", str: &r.PIDFile},
 		{key: "monitor-pid-file", str: &r.MonitorPIDFile},
+		{key: "net-pid-file", str: &r.NetPIDFile},
+		{key: "net-command", list: &r.NetCommand},
 		{key: "cleanup", list: &r.Cleanup},
 		{key: "owner-cleans", flag: &r.OwnerCleans},
 	}
@@ -181,6 +186,7 @@ func (r *Request) check() error {
 		{r.Kind == KindExec && r.ProcessFile == "", "no process file"},
 		{r.PreserveFDs < 0 || r.PreserveFDs > 1<<16, "preserve-fds out of range"},
 		{r.LogMaxSize < 0 || r.Timeout < 0 || r.RestartMax < 0, "a negative limit"},
+		{r.NetPIDFile != "" && (!strings.HasPrefix(r.NetPIDFile, "/") || len(r.NetCommand) == 0), "net-pid-file is not absolute, or no net-command"},
 		{(r.LogDriver == LogK8sFile || r.LogDriver == LogJSONFile) && r.LogPath == "", "no log path"},
 	} {
 		if c.wrong {

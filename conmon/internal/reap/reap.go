@@ -73,6 +73,7 @@ type Command struct {
 	Argv []string // Argv[0] is a path
 	Env  []string
 	FDs  []int // its descriptors 0…
+	Free bool  // it is to outlive the monitor: it has a session of its own and stands at /
 }
 
 // Start runs a command and calls exited from the loop when it has ended.
@@ -87,7 +88,11 @@ func (r *Reaper) Start(c Command, exited func(unix.WaitStatus)) (int, error) {
 		defer done()
 		path, env = at, marked
 	}
-	pid, err := syscall.ForkExec(path, c.Argv, &syscall.ProcAttr{Env: env, Files: files})
+	attributes := syscall.ProcAttr{Env: env, Files: files}
+	if c.Free {
+		attributes.Dir, attributes.Sys = "/", &syscall.SysProcAttr{Setsid: true}
+	}
+	pid, err := syscall.ForkExec(path, c.Argv, &attributes)
 	if err != nil {
 		return 0, &os.PathError{Op: "exec", Path: c.Argv[0], Err: err}
 	}

@@ -37,6 +37,7 @@ func (m *monitor) processExited(status unix.WaitStatus) {
 
 // finish is the end of the last run.
 func (m *monitor) finish() {
+	m.net.stop()
 	m.phase = exited
 	m.status.State = protocol.StateExited
 	m.save()
@@ -62,6 +63,7 @@ func (m *monitor) fail(err error) {
 	if errors.As(err, new(runtimeError)) {
 		frame = protocol.FrameFailed
 	}
+	m.net.stop()
 	m.phase = exited
 	m.status.State, m.status.Error, m.status.ExitedAt = protocol.StateExited, text, time.Now()
 	m.save()
@@ -106,7 +108,7 @@ func (m *monitor) StopperGone() {
 // cleanUp runs the engine's command for it. The command is waited for: when the monitor is gone, so is all of it.
 func (m *monitor) cleanUp() {
 	m.phase = cleaning
-	if len(m.req.Cleanup) == 0 || m.quietly(m.req.Cleanup, m.end) != nil {
+	if len(m.req.Cleanup) == 0 || m.quietly(m.command(m.req.Cleanup...), m.end) != nil {
 		m.end()
 	}
 }
@@ -125,21 +127,26 @@ func (m *monitor) settled() bool {
 	return m.phase == done
 }
 
+// command is one with the environment that the owner asked for.
+func (m *monitor) command(argv ...string) reap.Command {
+	return reap.Command{Argv: argv, Env: m.req.Env}
+}
+
 // quietly runs a command without input or output and calls next when it has ended, however that was.
-func (m *monitor) quietly(argv []string, next func()) error {
+func (m *monitor) quietly(c reap.Command, next func()) error {
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(null)
-	c := reap.Command{Argv: argv, Env: m.req.Env, FDs: []int{null, null, null}}
+	c.FDs = []int{null, null, null}
 	_, err = m.reaper.Start(c, func(unix.WaitStatus) { next() })
 	return err
 }
 
 // deleteContainer has the runtime remove what is left of the container, then calls next.
 func (m *monitor) deleteContainer(next func()) {
-	if m.req.Kind != protocol.KindContainer || m.quietly(m.runtimeArgs("delete", "--force", m.req.ID), next) != nil {
+	if m.req.Kind != protocol.KindContainer || m.quietly(m.command(m.runtimeArgs("delete", "--force", m.req.ID)...), next) != nil {
 		next()
 	}
 }

@@ -158,6 +158,9 @@ func (m *monitor) running(status unix.WaitStatus) error {
 	if m.restarts.stopped {
 		m.reaper.Kill(pid, unix.SIGKILL)
 	}
+	if m.req.NetPIDFile != "" && m.net == nil {
+		m.net = watchHullNet(m.loop, m.req.NetPIDFile, m.startHullNet)
+	}
 	return err
 }
 

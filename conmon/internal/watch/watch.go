@@ -54,6 +54,7 @@ type monitor struct {
 	stdio   *stdio.Set
 	buf     []byte // of stdio
 	memory  *memory
+	net     *hullNet
 
 	timeout   *loop.Timer
 	backoff   *loop.Timer
