@@ -39,6 +39,7 @@ var leaves = map[string]string{
 	"pkg/journal":           "pkg/errs",
 	"pkg/layers":            "pkg/errs pkg/failpoint pkg/reference",
 	"pkg/netns":             "pkg/errs",
+	"pkg/network/ports":     "pkg/errs pkg/netns pkg/network",
 	"pkg/ociruntime":        "pkg/errs",
 	"pkg/reference":         "pkg/errs",
 	"pkg/rootless":          "pkg/errs pkg/lockfile",
