@@ -79,5 +79,5 @@ const (
 	OptionBCLIM          = "bclim" // of macvlan
 )
 
-// Key of Network.IPAM.
+// IPAMDriver is the key of Network.IPAM that every network has.
 const IPAMDriver = "driver"
