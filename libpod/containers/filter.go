@@ -2,7 +2,6 @@ package containers
 
 import (
 	"maps"
-	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/moment"
 )
 
 // test says whether a container matches one filter.
@@ -167,27 +167,11 @@ func byTime(ref string, all []*define.ListedContainer, order func(a, b time.Time
 }
 
 func byAge(value string, _ []*define.ListedContainer) (test, error) {
-	at, err := ParseTime(value, time.Now())
+	at, err := moment.Parse(value, time.Now())
 	if err != nil {
 		return nil, errs.Invalid("filter until=%s: %v", value, err)
 	}
 	return func(c *define.ListedContainer) bool { return c.Config.Created.Before(at) }, nil
-}
-
-// ParseTime reads a moment as podman-logs(1) --since has it: RFC 3339 and shorter, seconds since 1970, or how long ago.
-func ParseTime(text string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(-d.Abs()), nil
-	}
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(seconds) < 9e9 { // nanoseconds are 63 bits; NaN is not less
-		return time.Unix(0, int64(seconds*1e9)), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04:05 -0700 MST", "2006-01-02"} {
-		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, errs.Invalid("%q is neither a time (2006-01-02T15:04:05) nor a duration (10m)", text)
 }
 
 func byVolume(value string) test {

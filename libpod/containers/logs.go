@@ -7,6 +7,7 @@ import (
 	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/logread"
+	"hull.dev/hull/pkg/moment"
 )
 
 // Logs calls yield with the lines of a container's log. With Follow it goes on until the container has ended or ctx ends;
@@ -51,10 +52,10 @@ func (s *Service) CheckLogs(ctx context.Context, ref string) (define.ContainerCo
 }
 
 // ParseUntil reads the moment of --until as podman does: a duration is from now on, so that a follower stops after it, and
-// one in the past is negative. All else is as in ParseTime.
+// one in the past is negative. All else is as in moment.Parse.
 func ParseUntil(text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return now.Add(d), nil
 	}
-	return ParseTime(text, now)
+	return moment.Parse(text, now)
 }

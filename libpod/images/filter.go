@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/moment"
 	"hull.dev/hull/pkg/reference"
 )
 
@@ -164,18 +165,11 @@ func matchesName(pattern, name string) bool {
 	return false
 }
 
-// until reads a time: a duration before now, seconds since 1970, or RFC 3339, whose time may be left out.
+// until reads the value of the filter.
 func until(value string) (time.Time, error) {
-	if d, err := time.ParseDuration(value); err == nil {
-		return time.Now().Add(-d), nil
+	at, err := moment.Parse(value, time.Now())
+	if err != nil {
+		return at, errs.Invalid("image filter \"until\": %v", err)
 	}
-	if n, err := strconv.ParseFloat(value, 64); err == nil {
-		return time.Unix(int64(n), 0), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, value, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, errs.Invalid("image filter \"until\": %q is neither a duration (10m), a date (2006-01-02T15:04:05Z) nor seconds since 1970", value)
+	return at, nil
 }

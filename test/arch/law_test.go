@@ -40,6 +40,7 @@ var leaves = map[string]string{
 	"pkg/layers":            "pkg/errs pkg/failpoint pkg/reference",
 	"pkg/netns":             "pkg/errs",
 	"pkg/network/ports":     "pkg/errs pkg/netns pkg/network",
+	"pkg/moment":            "pkg/errs",
 	"pkg/network":           "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile",
 	"pkg/ociruntime":        "pkg/errs",
 	"pkg/reference":         "pkg/errs",

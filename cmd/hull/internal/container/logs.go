@@ -14,6 +14,7 @@ import (
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/moment"
 )
 
 // logsOptions are the flags of "hull logs".
@@ -51,7 +52,7 @@ func NewLogs(d Deps) *cobra.Command {
 func (o *logsOptions) read(now time.Time) (err error) {
 	o.wanted = define.LogsOptions{Tail: o.tail, Follow: o.follow}
 	if o.since != "" {
-		if o.wanted.Since, err = containers.ParseTime(o.since, now); err != nil {
+		if o.wanted.Since, err = moment.Parse(o.since, now); err != nil {
 			return fmt.Errorf("--since: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"hull.dev/hull/cmd/hull/internal/format"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/moment"
 )
 
 // eventsOptions are the flags of "hull events".
@@ -48,7 +49,7 @@ func runEvents(ctx context.Context, d Deps, o *eventsOptions) (err error) {
 	wanted := define.EventsOptions{Filters: o.filters, Follow: o.stream}
 	switch {
 	case o.since != "":
-		if wanted.Since, err = containers.ParseTime(o.since, now); err != nil {
+		if wanted.Since, err = moment.Parse(o.since, now); err != nil {
 			return fmt.Errorf("--since: %w", err)
 		}
 	case o.stream && o.until == "":
