@@ -6,7 +6,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"path/filepath"
+	"strconv"
 
 	"hull.dev/hull/libpod/artifacts"
 	"hull.dev/hull/libpod/containers"
@@ -18,6 +20,8 @@ import (
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/events"
 	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/network"
+	"hull.dev/hull/pkg/network/wire"
 	"hull.dev/hull/pkg/rootless"
 )
 
@@ -39,6 +43,7 @@ type Engine struct {
 	Containers  *containers.Service
 	Others      containers.Others
 	Differences containers.Differences
+	Connections containers.Connections
 	Images      *images.Service
 	Artifacts   *artifacts.Service
 	Registries  *registries.Service
@@ -86,15 +91,51 @@ func Open(o Options) (*Engine, error) {
 	e.Registries = &registries.Service{Transfer: newTransfer(o.Config)}
 	e.Containers = &containers.Service{
 		State: e.state, Layers: store, Images: imagesOf{e.Images}, Config: o.Config, Events: e.Events,
-		Monitor: &monitor.Starter{Path: o.Monitor}, Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
+		Monitor: &monitor.Starter{Path: o.Monitor}, Net: netClient(o, dirs), Networks: networkStore(o, dirs), Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
 		Warn: o.Warn, Root: !rootless.Rootless(),
 	}
 	e.Differences = containers.Differences{Containers: e.Containers}
+	e.Connections = containers.Connections{Containers: e.Containers}
 	e.System = &system.Service{
 		State: e.state, Layers: store, Containers: e.Containers, Unused: containers.Unused{Containers: e.Containers}, Images: e.Images,
 		Keepers: keepersOf(e), Registries: e.Registries, Config: o.Config, Events: e.Events, Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
 	}
 	return e, nil
+}
+
+// netClient asks hull-net, which works in the user's own folder of this graph root.
+func netClient(o Options, dirs containers.Dirs) *wire.Client {
+	path, err := o.Config.FindHelper("hull-net")
+	if err != nil {
+		path = "hull-net" // its start says that it is not there
+	}
+	c := &wire.Client{Dir: filepath.Join(dirs.Volatile, "net")}
+	c.Command = []string{path, "--dir", c.Dir}
+	if !rootless.Rootless() {
+		c.Command = append(c.Command, "--root")
+	} else if uplink := o.Config.Network.DefaultRootlessCmd; uplink != "" {
+		c.Command = append(c.Command, "--uplink", uplink)
+	}
+	if port := o.Config.Network.DNSBindPort; port != 0 {
+		c.Command = append(c.Command, "--dns-port", strconv.Itoa(int(port)))
+	}
+	return c
+}
+
+// networkStore is the folder of the networks' definitions.
+func networkStore(o Options, dirs containers.Dirs) *network.Store {
+	c := &o.Config.Network
+	s := &network.Store{Dir: c.NetworkConfigDir, Root: !rootless.Rootless(), Default: network.Default{Name: c.DefaultNetwork}}
+	if s.Dir == "" {
+		s.Dir = filepath.Join(dirs.Static, "networks")
+	}
+	s.Default.Subnet, _ = netip.ParsePrefix(c.DefaultSubnet)
+	for _, p := range c.DefaultSubnetPools {
+		if base, err := netip.ParsePrefix(p.Base); err == nil {
+			s.Pools = append(s.Pools, network.Pool{Base: base, Bits: p.Size})
+		}
+	}
+	return s
 }
 
 // Prepare begins, beside what the caller does next, with what each start of a container or of a process in one needs: a

@@ -13,6 +13,7 @@ import (
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/ocispec"
+	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/safepath"
 )
@@ -21,8 +22,7 @@ import (
 func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) {
 	files := map[string]string{}
 	put := func(inside, content string, mode os.FileMode) error {
-		name := strings.TrimPrefix(strings.ReplaceAll(inside, "/", "-"), "-")
-		path := filepath.Join(s.dir(c.id()), name)
+		path := s.insideFile(c.id(), inside)
 		if err := os.WriteFile(path, []byte(content), mode); err != nil { //nolint:forbidigo // volatile, read by the container alone
 			return err
 		}
@@ -41,14 +41,8 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 	if err := s.writeHosts(c, root, put); err != nil {
 		return nil, err
 	}
-	if c.Config.Network != "none" && (o.DNS == nil || !slices.Contains(*o.DNS, "none")) {
-		content, err := resolvConf(o, c.run.DNS)
-		if err != nil {
-			return nil, err
-		}
-		if err := put("/etc/resolv.conf", content, 0o644); err != nil {
-			return nil, err
-		}
+	if err := s.writeResolv(c, put); err != nil {
+		return nil, err
 	}
 	if o.TZ != "" {
 		if err := s.writeTimezone(o.TZ, root, put); err != nil {
@@ -56,6 +50,23 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 		}
 	}
 	return files, s.writeUser(c, root, put)
+}
+
+// insideFile is where the file lies that a container sees at the path inside.
+func (s *Service) insideFile(id, inside string) string {
+	return filepath.Join(s.dir(id), strings.TrimPrefix(strings.ReplaceAll(inside, "/", "-"), "-"))
+}
+
+func (s *Service) writeResolv(c *locked, put putter) error {
+	o := &c.Config.Options
+	if c.Config.Network == "none" || o.DNS != nil && slices.Contains(*o.DNS, "none") {
+		return nil
+	}
+	content, err := resolvConf(o, c.run)
+	if err != nil {
+		return err
+	}
+	return put("/etc/resolv.conf", content, 0o644)
 }
 
 func (s *Service) containerEnv(c *define.ContainerConfig) string {
@@ -67,8 +78,10 @@ func (s *Service) containerEnv(c *define.ContainerConfig) string {
 }
 
 // resolvConf is the host's /etc/resolv.conf with what the flags put in place of its parts. Servers on the host's own
-// loopback cannot be reached from another network namespace, so the uplink's stand for them.
-func resolvConf(o *define.CreateOptions, uplink []string) (string, error) {
+// loopback cannot be reached from another network namespace, so the uplink's stand for them. On networks their own servers
+// are the only ones: they ask those of the host, or those of --dns.
+func resolvConf(o *define.CreateOptions, run *state.Run) (string, error) {
+	uplink := run.DNS
 	host, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err
@@ -81,7 +94,7 @@ func resolvConf(o *define.CreateOptions, uplink []string) (string, error) {
 		}
 		switch fields[0] {
 		case "nameserver":
-			if ip := net.ParseIP(fields[1]); uplink == nil || (ip != nil && !ip.IsLoopback()) {
+			if ip := net.ParseIP(fields[1]); (uplink == nil && len(run.Joins) == 0) || (ip != nil && !ip.IsLoopback()) {
 				servers = append(servers, fields[1])
 			}
 		case "search", "domain":
@@ -90,9 +103,13 @@ func resolvConf(o *define.CreateOptions, uplink []string) (string, error) {
 			options = fields[1:]
 		}
 	}
-	servers = append(slices.Clone(uplink), servers...)
-	if o.DNS != nil {
+	switch named := len(run.Joins) > 0 && len(uplink) > 0; {
+	case named:
+		servers = uplink
+	case o.DNS != nil:
 		servers = *o.DNS
+	default:
+		servers = append(slices.Clone(uplink), servers...)
 	}
 	if len(o.DNSSearch) > 0 {
 		search = slices.DeleteFunc(slices.Clone(o.DNSSearch), func(d string) bool { return d == "." })

@@ -188,7 +188,8 @@ func byVolume(value string) test {
 func byNetwork(value string) test {
 	return func(c *define.ListedContainer) bool {
 		mode, _, _ := strings.Cut(c.Config.Network, ":")
-		return c.Config.Network == value || mode == value
+		return c.Config.Network == value || mode == value ||
+			slices.ContainsFunc(c.Config.Joins, func(j define.Join) bool { return j.Network == value || strings.HasPrefix(j.NetworkID, value) })
 	}
 }
 

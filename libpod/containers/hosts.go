@@ -13,8 +13,12 @@ import (
 	"hull.dev/hull/pkg/safepath"
 )
 
-// hostName leads from a container to the host (containers.conf(5), host_containers_internal_ip).
-const hostName = "host.containers.internal"
+// hostName leads from a container to the host (containers.conf(5), host_containers_internal_ip); dockerHostName is what
+// Docker calls it.
+const (
+	hostName       = "host.containers.internal"
+	dockerHostName = "host.docker.internal"
+)
 
 // writeHosts writes /etc/hosts: --add-host first, so that it wins, then the base file, the host's name, ours.
 func (s *Service) writeHosts(c *locked, root string, put putter) error {
@@ -50,7 +54,7 @@ func (s *Service) writeHosts(c *locked, root string, put putter) error {
 	}
 	shared := c.Config.Network == "host"
 	if !shared {
-		named[hostName] = true // a host's own line for it is not the container's
+		named[hostName], named[dockerHostName] = true, true // a host's own line for it is not the container's
 	}
 	local := false
 	for line := range strings.Lines(base) {
@@ -61,17 +65,19 @@ func (s *Service) writeHosts(c *locked, root string, put putter) error {
 		}
 	}
 	delete(named, hostName)
+	delete(named, dockerHostName)
 	if !local {
 		add("127.0.0.1", "localhost")
 		add("::1", "localhost")
 	}
-	add(gateway, hostName)
+	add(gateway, hostName, dockerHostName)
 	if !shared {
-		self := "127.0.0.1"
-		if len(c.run.IPs) > 0 {
-			self = c.run.IPs[0]
+		for _, self := range c.run.IPs {
+			add(self, c.Config.Hostname, c.Config.Name)
 		}
-		add(self, c.Config.Hostname, c.Config.Name)
+		if len(c.run.IPs) == 0 {
+			add("127.0.0.1", c.Config.Hostname, c.Config.Name)
+		}
 	}
 	return put("/etc/hosts", b.String(), 0o644)
 }

@@ -226,14 +226,6 @@ func (s *Service) inspectMounts(c *define.ContainerConfig) []define.InspectMount
 	return list
 }
 
-func (s *Service) inspectNetwork(c *define.Container) define.InspectNetwork {
-	n := define.InspectNetwork{Ports: bindings(c.Config.Ports), SandboxKey: c.NetNS}
-	if len(c.IPs) > 0 {
-		n.IPAddress = c.IPs[0]
-	}
-	return n
-}
-
 func bindings(ports []define.PortMapping) map[string][]define.InspectPort {
 	out := map[string][]define.InspectPort{}
 	for _, p := range ports {

@@ -187,6 +187,10 @@ func (s *Service) releaseOurs(ctx context.Context, c *locked) error {
 			}
 		}
 	}
+	if err := s.detach(ctx, c); err != nil {
+		return err
+	}
+	failpoint.Hit("cleanup/detached")
 	if c.run.NetNS != "" {
 		if err := netns.Remove(c.run.NetNS); err != nil {
 			return err

@@ -6,12 +6,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"hull.dev/hull/libpod/define"
-	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/errs"
-	"hull.dev/hull/pkg/netns"
 )
 
 // namespaceModes are the words of each kind besides host, private, container:NAME and ns:PATH.
@@ -109,123 +106,4 @@ func (s *Service) shmOf(c *define.ContainerConfig) string {
 		return s.dir(c.ID) + "/shm"
 	}
 	return "" // a tmpfs that nobody else can mount
-}
-
-// networkModes are what --network takes here. Named networks and bridges are not built yet.
-var networkModes = []string{"none", "host", "private", "slirp4netns", "pasta"}
-
-func (s *Service) planNetwork(ctx context.Context, p *plan, image *define.ImageConfig) error {
-	c, o := p.config, &p.config.Options
-	if len(o.Network) > 1 {
-		return errs.NotBuilt("more than one --network")
-	}
-	mode := ""
-	if len(o.Network) == 1 {
-		mode = o.Network[0]
-	}
-	c.Expose = slices.Concat(image.ExposedPorts, o.Expose)
-	name, _, _ := strings.Cut(mode, ":")
-	switch {
-	case name == "bridge" || mode == "default":
-		return errs.WithHint(errs.NotBuilt("--network="+mode), "--network=private takes the uplink that is installed")
-	case mode == "" || mode == "private":
-		uplink, err := netns.Uplink(os.Geteuid() == 0 && s.Root, s.Config.Network.DefaultRootlessCmd)
-		if err != nil {
-			return err
-		}
-		mode = uplink
-	case name == "slirp4netns" || name == "pasta":
-		if err := netns.CheckUplink(mode); err != nil {
-			return err
-		}
-	default:
-		if err := s.planMode(ctx, p, "--network", &mode, networkModes); err != nil {
-			return errs.WithHint(err, "named networks are not built yet")
-		}
-	}
-	c.Network = mode
-	return s.planPorts(c, o)
-}
-
-func (s *Service) planPorts(c *define.ContainerConfig, o *define.CreateOptions) error {
-	ports, err := netns.ParsePorts(o.Publish)
-	if err != nil {
-		return err
-	}
-	if o.PublishAll {
-		for _, text := range c.Expose {
-			more, err := netns.ExposePort(text)
-			if err != nil {
-				return err
-			}
-			ports = append(ports, more...)
-		}
-	}
-	for _, p := range ports {
-		c.Ports = append(c.Ports, define.PortMapping{HostIP: p.HostIP, ContainerPort: p.Container, HostPort: p.Host, Range: p.Count, Protocol: p.Protocol})
-	}
-	if len(c.Ports) > 0 && !hasUplink(c.Network) && c.Network != "host" {
-		return errs.Invalid("ports cannot be published with --network=%s: nothing leads there from the host", c.Network)
-	}
-	return nil
-}
-
-func hasUplink(mode string) bool {
-	name, _, _ := strings.Cut(mode, ":")
-	return name == "slirp4netns" || name == "pasta"
-}
-
-// openNetwork makes the network namespace of a container with an uplink and starts the uplink in it; run remembers both
-// before they are there.
-func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) error {
-	if !hasUplink(c.Config.Network) {
-		return nil
-	}
-	run.NetNS = s.netnsPath(c.id())
-	if err := s.State.PutRun(ctx, run); err != nil {
-		return err
-	}
-	if err := s.createNetNS(c, run.NetNS); err != nil {
-		return err
-	}
-	ports := make([]netns.Port, 0, len(c.Config.Ports))
-	for _, p := range c.Config.Ports {
-		ports = append(ports, netns.Port{HostIP: p.HostIP, Container: p.ContainerPort, Host: p.HostPort, Count: p.Range, Protocol: p.Protocol})
-	}
-	up, err := netns.Start(ctx, netns.Request{Mode: s.uplinkMode(c.Config.Network), Path: run.NetNS, Dir: s.dir(c.id()), Ports: ports})
-	if err != nil {
-		return err
-	}
-	run.Helpers = []state.Process{{PID: up.PID, Start: up.Start}}
-	run.IPs = up.IPs
-	run.DNS = up.DNS
-	return s.State.PutRun(ctx, run)
-}
-
-// createNetNS makes the network namespace, with the user namespace that owns it where the container has one of its own.
-func (s *Service) createNetNS(c *locked, path string) error {
-	m := c.Config.IDMap
-	switch mode, _, _ := strings.Cut(c.Config.Options.UserNS, ":"); {
-	case mode == "container" || mode == "ns":
-		return errs.NotBuilt("--userns=" + mode + " with --network=" + c.Config.Network)
-	case m == nil:
-		return netns.Create(path)
-	}
-	return netns.CreateOwned(path, s.usernsPath(c.id()), sysProcMap(m.UIDs), sysProcMap(m.GIDs))
-}
-
-func sysProcMap(ranges []define.IDRange) []syscall.SysProcIDMap {
-	list := make([]syscall.SysProcIDMap, len(ranges))
-	for i, r := range ranges {
-		list[i] = syscall.SysProcIDMap{ContainerID: r.ContainerID, HostID: r.HostID, Size: r.Size}
-	}
-	return list
-}
-
-// uplinkMode is the mode with the configuration's options where it has none (containers.conf(5), pasta_options).
-func (s *Service) uplinkMode(mode string) string {
-	if options := s.Config.Network.PastaOptions.Values; mode == "pasta" && len(options) > 0 {
-		return mode + ":" + strings.Join(options, ",")
-	}
-	return mode
 }

@@ -27,6 +27,7 @@ import (
 	"hull.dev/hull/pkg/events"
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/lockfile"
+	"hull.dev/hull/pkg/network/wire"
 )
 
 // lockWait bounds the wait for another command at work on the same container.
@@ -57,6 +58,8 @@ type Service struct {
 	Config       *config.Config
 	Events       *events.Log
 	Monitor      *monitor.Starter
+	Networks     Networks
+	Net          *wire.Client // hull-net
 	Dirs         Dirs
 	Self         []string // argv of this hull with its global flags, for the clean-up that the monitor runs
 	Warn         func(string)

@@ -22,6 +22,7 @@ import (
 	"hull.dev/hull/pkg/cleanup"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/network/wire"
 )
 
 // StartOptions is how a container is started.
@@ -314,6 +315,9 @@ func (s *Service) request(c *locked, o StartOptions) (r protocol.Request, err er
 		PIDFile: opts.PIDFile, MonitorPIDFile: opts.MonitorPID,
 		Cleanup:     append(slices.Clone(s.Self), "container", "cleanup", c.id()),
 		PreserveFDs: int64(len(opts.PreserveFDs)),
+	}
+	if c.Config.Network == bridgeMode {
+		r.NetPIDFile, r.NetCommand = filepath.Join(s.Net.Dir, wire.PID), s.Net.Command
 	}
 	if o.InitAll {
 		r.Mode = protocol.ModeCreate

@@ -35,7 +35,7 @@ func (s *Service) stateOf(id string, row *state.Life, run *state.Run) define.Con
 	if run == nil {
 		return c
 	}
-	c.Mount, c.NetNS, c.IPs = run.Mount, run.NetNS, run.IPs
+	c.Mount, c.NetNS, c.IPs, c.Networks = run.Mount, run.NetNS, run.IPs, networksOf(run.Joins)
 	m, err := protocol.ReadStatus(c.Dir)
 	if err != nil {
 		return c // the start has not come to the monitor, or its end has been cleaned up

@@ -143,14 +143,14 @@ func TestResolvConf(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := resolvConf(&c.o, c.uplink)
+			got, err := resolvConf(&c.o, &state.Run{DNS: c.uplink})
 			if err != nil || got != c.want {
 				t.Errorf("%q, %v, want %q", got, err, c.want)
 			}
 		})
 	}
 	t.Run("the uplink's server comes first, and none on the host's loopback", func(t *testing.T) {
-		got, err := resolvConf(&define.CreateOptions{DNSSearch: []string{"."}}, []string{"10.0.2.3"})
+		got, err := resolvConf(&define.CreateOptions{DNSSearch: []string{"."}}, &state.Run{DNS: []string{"10.0.2.3"}})
 		if err != nil || !strings.HasPrefix(got, "nameserver 10.0.2.3\n") || strings.Contains(got, "nameserver 127.") {
 			t.Errorf("%q, %v", got, err)
 		}

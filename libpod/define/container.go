@@ -69,7 +69,8 @@ type ContainerBrief struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 	Volumes     []NamedVolume     `json:"volumes,omitempty"` // named and anonymous ones, sources resolved
 	Ports       []PortMapping     `json:"ports,omitempty"`
-	Network     string            `json:"network"` // the mode after defaults: none, host, pasta, slirp4netns, private, container:ID, ns:PATH
+	Network     string            `json:"network"`         // the mode after defaults: bridge, none, host, pasta, slirp4netns, container:ID, ns:PATH
+	Joins       []Join            `json:"joins,omitempty"` // with bridge
 }
 
 // ListedConfig is what a list knows of a container's config. Its JSON is that of the ContainerConfig with fields left out.
@@ -116,6 +117,28 @@ type IDRange struct {
 	Size        int `json:"size"`
 }
 
+// Join is a container on a named network, as it was asked for.
+type Join struct {
+	Network       string   `json:"network"` // its name
+	NetworkID     string   `json:"networkID"`
+	IPs           []string `json:"ips,omitempty"`           // at most one in each subnet
+	MAC           string   `json:"mac,omitempty"`           // "": one is made
+	Aliases       []string `json:"aliases,omitempty"`       // names besides the container's
+	Interface     string   `json:"interface,omitempty"`     // inside; "": eth0 and so on
+	HostInterface string   `json:"hostInterface,omitempty"` // on the bridge
+}
+
+// Joined is a container on a named network, as it came to be.
+type Joined struct {
+	Network   string
+	NetworkID string
+	Interface string
+	MAC       string
+	Addresses []string // each with the length of its subnet
+	Gateways  []string
+	Aliases   []string
+}
+
 // PortMapping is one published port or range of them.
 type PortMapping struct {
 	HostIP        string `json:"host_ip"`
@@ -157,7 +180,8 @@ type ContainerState struct {
 	Restarts  int
 	Mount     string   // where the root file system is mounted, or ""
 	NetNS     string   // path of the network namespace, or ""
-	IPs       []string // addresses of the uplink inside the container
+	IPs       []string // addresses inside the container
+	Networks  []Joined // named networks that a running container is on
 	Execs     []string // ids of live exec sessions
 	Dir       string   // runtime directory of the container
 	StaticDir string   // durable directory of the container

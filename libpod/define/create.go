@@ -62,29 +62,33 @@ type CreateOptions struct {
 	Devices       []string `json:"devices,omitempty"`     // HOST[:CONTAINER][:rwm]
 
 	// Namespaces: "" is the default, else private, host, container:REF, ns:PATH and what each kind has besides.
-	IPC          string    `json:"ipc,omitempty"`
-	PID          string    `json:"pid,omitempty"`
-	UTS          string    `json:"uts,omitempty"`
-	CgroupNS     string    `json:"cgroupns,omitempty"`
-	UserNS       string    `json:"userns,omitempty"`
-	UIDMap       []string  `json:"uidMap,omitempty"` // CONTAINER:HOST[:SIZE]
-	GIDMap       []string  `json:"gidMap,omitempty"`
-	SubUIDName   string    `json:"subUIDName,omitempty"`
-	SubGIDName   string    `json:"subGIDName,omitempty"`
-	Cgroups      string    `json:"cgroups,omitempty"` // enabled, disabled
-	CgroupParent string    `json:"cgroupParent,omitempty"`
-	Network      []string  `json:"network,omitempty"`
-	Publish      []string  `json:"publish,omitempty"`
-	PublishAll   bool      `json:"publishAll,omitempty"`
-	Expose       []string  `json:"expose,omitempty"`
-	DNS          *[]string `json:"dns,omitempty"` // nil: the host's; ["none"]: leave /etc/resolv.conf alone
-	DNSSearch    []string  `json:"dnsSearch,omitempty"`
-	DNSOptions   []string  `json:"dnsOptions,omitempty"`
-	AddHosts     []string  `json:"addHosts,omitempty"` // NAME:IP
-	NoHosts      bool      `json:"noHosts,omitempty"`
-	HostsFile    string    `json:"hostsFile,omitempty"` // "", image, none or a path
-	NoHostname   bool      `json:"noHostname,omitempty"`
-	HTTPProxy    bool      `json:"httpProxy,omitempty"`
+	IPC          string   `json:"ipc,omitempty"`
+	PID          string   `json:"pid,omitempty"`
+	UTS          string   `json:"uts,omitempty"`
+	CgroupNS     string   `json:"cgroupns,omitempty"`
+	UserNS       string   `json:"userns,omitempty"`
+	UIDMap       []string `json:"uidMap,omitempty"` // CONTAINER:HOST[:SIZE]
+	GIDMap       []string `json:"gidMap,omitempty"`
+	SubUIDName   string   `json:"subUIDName,omitempty"`
+	SubGIDName   string   `json:"subGIDName,omitempty"`
+	Cgroups      string   `json:"cgroups,omitempty"` // enabled, disabled
+	CgroupParent string   `json:"cgroupParent,omitempty"`
+	Network      []string `json:"network,omitempty"` // modes, or NAME[:OPTION=VALUE,...]
+	// The rest of what is asked of the only network.
+	IPs            []string  `json:"ips,omitempty"`
+	MAC            string    `json:"mac,omitempty"`
+	NetworkAliases []string  `json:"networkAliases,omitempty"`
+	Publish        []string  `json:"publish,omitempty"`
+	PublishAll     bool      `json:"publishAll,omitempty"`
+	Expose         []string  `json:"expose,omitempty"`
+	DNS            *[]string `json:"dns,omitempty"` // nil: the host's; ["none"]: leave /etc/resolv.conf alone
+	DNSSearch      []string  `json:"dnsSearch,omitempty"`
+	DNSOptions     []string  `json:"dnsOptions,omitempty"`
+	AddHosts       []string  `json:"addHosts,omitempty"` // NAME:IP
+	NoHosts        bool      `json:"noHosts,omitempty"`
+	HostsFile      string    `json:"hostsFile,omitempty"` // "", image, none or a path
+	NoHostname     bool      `json:"noHostname,omitempty"`
+	HTTPProxy      bool      `json:"httpProxy,omitempty"`
 
 	// Security.
 	Privileged   bool              `json:"privileged,omitempty"`

@@ -112,6 +112,24 @@ type InspectNetwork struct {
 	LinkLocalIPv6PrefixLen int
 	Ports                  map[string][]InspectPort
 	SandboxKey             string
+	Networks               map[string]*InspectEndpoint `json:",omitempty"` // by name
+}
+
+// InspectEndpoint is the container on one network.
+type InspectEndpoint struct {
+	EndpointID          string
+	Gateway             string
+	IPAddress           string
+	IPPrefixLen         int
+	IPv6Gateway         string
+	GlobalIPv6Address   string
+	GlobalIPv6PrefixLen int
+	MacAddress          string
+	NetworkID           string // its name, as podman has it
+	DriverOpts          map[string]string
+	IPAMConfig          map[string]string
+	Links               []string
+	Aliases             []string `json:",omitempty"`
 }
 
 // InspectConfig is what runs in the container.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/libpod/define"
-	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/network/uplink"
 	"hull.dev/hull/pkg/ociruntime"
 	"hull.dev/hull/pkg/rootless"
 )
@@ -113,7 +113,7 @@ func (s *Service) uplinkInfo(ctx context.Context, name string) *define.UplinkInf
 	if err != nil {
 		return nil
 	}
-	return &define.UplinkInfo{Executable: path, Package: unknownPackage, Version: netns.Version(ctx, path)}
+	return &define.UplinkInfo{Executable: path, Package: unknownPackage, Version: uplink.Version(ctx, path)}
 }
 
 // remoteSocket is where a service of this user would listen; there is none yet, and clients ask for the path.

@@ -99,7 +99,7 @@ func (s *Service) processes() (inside, uplinks map[string][]int, err error) {
 		}
 		switch id, kind := s.servedBy(e.Name()); {
 		case id == "":
-		case kind == uplink:
+		case kind == helper:
 			uplinks[id] = append(uplinks[id], pid)
 		case space == own: // else that of a hull in a container, with the same paths
 			inside[id] = append(inside[id], pid)
@@ -159,12 +159,12 @@ type servant int
 
 const (
 	monitor servant = iota + 1 // or the OCI runtime; it is in the engine's namespaces
-	uplink                     // it is in namespaces of its own
+	helper                     // an uplink: it is in namespaces of its own
 )
 
 // servants are those programs, as the kernel has their names.
 var servants = map[string]servant{
-	"hull-conmon": monitor, "crun": monitor, "runc": monitor, "slirp4netns": uplink, "pasta": uplink, "pasta.avx2": uplink,
+	"hull-conmon": monitor, "crun": monitor, "runc": monitor, "slirp4netns": helper, "pasta": helper, "pasta.avx2": helper,
 }
 
 // servedBy is the container that the process was started for, or "": a monitor holds its lock file open, the others have a

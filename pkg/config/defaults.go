@@ -13,7 +13,7 @@ func Default() *Config {
 		Network: Network{
 			CNIPluginDirs:      of("/usr/local/libexec/cni", "/usr/libexec/cni", "/usr/local/lib/cni", "/usr/lib/cni", "/opt/cni/bin"),
 			NetavarkPluginDirs: of("/usr/local/libexec/netavark", "/usr/libexec/netavark", "/usr/local/lib/netavark", "/usr/lib/netavark"),
-			DefaultNetwork:     "podman",
+			DefaultNetwork:     "hull",
 			DefaultSubnet:      "10.88.0.0/16",
 			DefaultSubnetPools: []SubnetPool{
 				{"10.89.0.0/16", 24}, {"10.90.0.0/15", 24}, {"10.92.0.0/14", 24}, {"10.96.0.0/11", 24}, {"10.128.0.0/9", 24},

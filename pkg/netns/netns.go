@@ -1,11 +1,5 @@
-// Package netns makes network namespaces and gives them a way out through a process in user space, pasta(1) or
-// slirp4netns(1), which also publishes ports.
-//
-// A namespace is held by a bind mount of its file under /proc over an empty file, so it lives without a process in it.
-// Files beside each other in the request's Dir:
-//
-//	pasta.pid       pid of pasta, written by it before it goes into the background
-//	slirp.sock      slirp4netns' API (slirp4netns(1), "API SOCKET"), 0700 folder
+// Package netns makes network namespaces and enters them. A namespace is held by a bind mount of its file under /proc over an
+// empty file, so it lives without a process in it.
 package netns
 
 import (
@@ -79,4 +73,10 @@ func Remove(path string) error {
 		return err
 	}
 	return nil
+}
+
+// Mounted reports whether a namespace is mounted at path.
+func Mounted(path string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(path, &st) == nil && st.Type == unix.NSFS_MAGIC
 }

@@ -13,11 +13,7 @@
 package transfer
 
 import (
-	"context"
-	"errors"
 	"os"
-
-	"github.com/containerd/errdefs"
 
 	"hull.dev/hull/pkg/errs"
 )
@@ -117,56 +113,9 @@ type Image struct {
 	Names []string `json:"names,omitempty"` // that this job gave it
 }
 
-// Failure is an error on its way through the pipe.
-type Failure struct {
-	Class   string `json:"class,omitempty"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-}
-
 // Message is one line of descriptor 4; one field is set.
 type Message struct {
 	Progress *Progress `json:"progress,omitempty"`
 	Result   *Result   `json:"result,omitempty"`
-	Error    *Failure  `json:"error,omitempty"`
+	Error    *errs.Failure  `json:"error,omitempty"`
 }
-
-// classes are the ones that cross the pipe.
-var classes = map[string]error{
-	"not-found": errdefs.ErrNotFound, "invalid": errdefs.ErrInvalidArgument, "exists": errdefs.ErrAlreadyExists,
-	"conflict": errdefs.ErrConflict, "precondition": errdefs.ErrFailedPrecondition,
-	"exhausted": errdefs.ErrResourceExhausted, "denied": errdefs.ErrPermissionDenied,
-	"not-implemented": errdefs.ErrNotImplemented, "unavailable": errdefs.ErrUnavailable,
-	"data-loss": errdefs.ErrDataLoss, "canceled": context.Canceled,
-}
-
-// failure makes err fit for the pipe.
-func failure(err error) *Failure {
-	f := &Failure{Message: err.Error(), Hint: errs.Hint(err)}
-	for name, class := range classes {
-		if errors.Is(err, class) {
-			f.Class = name
-		}
-	}
-	if len(f.Message) > maxLine/4 { // what a stranger's archive says is repeated in part only
-		f.Message = f.Message[:maxLine/4]
-	}
-	return f
-}
-
-// Err is the failure as an error again: same words, class and hint.
-func (f *Failure) Err() error {
-	var err error = &failed{f.Message, classes[f.Class]}
-	if f.Hint != "" {
-		err = errs.WithHint(err, "%s", f.Hint)
-	}
-	return err
-}
-
-type failed struct {
-	message string
-	class   error
-}
-
-func (e *failed) Error() string { return e.message }
-func (e *failed) Unwrap() error { return e.class }

@@ -68,13 +68,13 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, handle Handler) err
 	}()
 	w := &messages{out: out}
 	if r.Version != version {
-		return w.send(Message{Error: failure(errs.Invalid(
+		return w.send(Message{Error: errs.NewFailure(errs.Invalid(
 			"hull-image speaks version %d and hull %d of their protocol; both have to be of one release", version, r.Version,
-		))})
+		), maxLine/4)})
 	}
 	result, err := handle(ctx, r, func(p Progress) { _ = w.send(Message{Progress: &p}) })
 	if err != nil {
-		return w.send(Message{Error: failure(err)})
+		return w.send(Message{Error: errs.NewFailure(err, maxLine/4)})
 	}
 	return w.send(Message{Result: &result})
 }

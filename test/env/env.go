@@ -1,5 +1,5 @@
 // Package env makes what hull's suites run in: throw-away users, a home and a runtime folder for each run, a private mount
-// namespace with one cgroup hierarchy, copies of the built programs that those users may execute, and a busybox image.
+// namespace with one cgroup hierarchy, a network namespace that stands for the host (lan.go), copies of the built programs that those users may execute, and a busybox image.
 //
 // A suite runs as root, calls Open, and starts commands as an identity with Suite.Command; mostly that command is the
 // suite's own test binary again, so that what it makes belongs to the user and what it may do is what the user may do:
@@ -17,6 +17,7 @@ package env
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +76,8 @@ type Suite struct {
 	Base string
 	// Repository is the top of the checkout.
 	Repository string
+
+	lan *lan
 }
 
 // Busybox is the root file system archive in the base folder: for who has a single id, one where all is root's.
@@ -112,6 +115,7 @@ func Open(t testing.TB) *Suite {
 	makeUser(t, singleName, false)
 	s.copyPrograms(t)
 	makeBusybox(t, base)
+	s.lan = newLan(t, base)
 	must(t, os.WriteFile(skipFile(base), nil, 0o666))
 	must(t, os.Chmod(skipFile(base), 0o666))
 	for name, minor := range map[string]uint64{"fuse": unix.Mkdev(10, 229), "tun": unix.Mkdev(10, 200)} {
@@ -172,7 +176,8 @@ func (s *Suite) Command(ctx context.Context, t testing.TB, p Profile, argv ...st
 	t.Helper()
 	dir := filepath.Join(s.Base, p.Identity[:1]+p.Runtime[:1])
 	run(t, "install", "-d", "-m", "700", "-o", p.user(), "-g", p.user(), dir)
-	cmd := exec.CommandContext(ctx, "bash", append([]string{"-euc", enter, "enter", s.Base, p.user(), dir}, argv...)...)
+	host := fmt.Sprintf("--net=/proc/%d/fd/%d", os.Getpid(), s.lan.host.Fd())
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{host, "bash", "-euc", enter, "enter", s.Base, p.user(), dir}, argv...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	cmd.Env = []string{
 		"PATH=" + filepath.Join(s.Base, "bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/network"
 )
 
 // Intents of a run.
@@ -19,17 +20,18 @@ const (
 
 // Run is what a running container holds besides its process.
 type Run struct {
-	ID          string    `json:"-"`
-	Intent      string    `json:"-"`
-	Initialized bool      `json:"initialized,omitempty"` // made by init, its process waits for start
-	Paused      bool      `json:"paused,omitempty"`
-	Started     time.Time `json:"started"`
-	Mount       string    `json:"mount,omitempty"`   // the root file system
-	NetNS       string    `json:"netns,omitempty"`   // bind-mounted network namespace of its own
-	Helpers     []Process `json:"helpers,omitempty"` // slirp4netns, pasta
-	IPs         []string  `json:"ips,omitempty"`
-	Runtime     string    `json:"runtime,omitempty"` // path of the OCI runtime that made it
-	DNS         []string  `json:"dns,omitempty"`     // servers that the uplink offers
+	ID          string         `json:"-"`
+	Intent      string         `json:"-"`
+	Initialized bool           `json:"initialized,omitempty"` // made by init, its process waits for start
+	Paused      bool           `json:"paused,omitempty"`
+	Started     time.Time      `json:"started"`
+	Mount       string         `json:"mount,omitempty"`   // the root file system
+	NetNS       string         `json:"netns,omitempty"`   // bind-mounted network namespace of its own
+	Helpers     []Process      `json:"helpers,omitempty"` // slirp4netns, pasta
+	IPs         []string       `json:"ips,omitempty"`
+	Runtime     string         `json:"runtime,omitempty"` // path of the OCI runtime that made it
+	DNS         []string       `json:"dns,omitempty"`     // servers that the uplink or the networks offer
+	Joins       []network.Join `json:"joins,omitempty"`   // the networks that hull-net has put it on
 }
 
 // Process names a process so that a reused pid is not mistaken for it.

@@ -14,25 +14,20 @@ import (
 
 // Bounds of what a zone may have asked elsewhere at once: more would only be more memory, and a flood for the servers.
 const (
-	maxAsked  = 256
-	maxQueued = 1024 // these and those that wait
+	maxAsked   = 256
+	maxQueued  = 1024 // these and those that wait
+	shareAsked = 128  // of one asker
 )
 
 // minPatience is the least time that a server has for its answer.
 const minPatience = time.Second
 
 // enqueue takes a place among those that are asked elsewhere or wait for it, or reports that there is none.
-func (z *zone) enqueue() bool {
-	if z.queued.Add(1) > maxQueued {
-		z.queued.Add(-1)
-		return false
-	}
-	return true
-}
+func (z *zone) enqueue(asker netip.Addr) bool { return z.queue.take(asker, maxQueued, shareAsked) }
 
 // forward asks other servers and returns the answer for the asker, who has enqueued. It takes as long as it takes.
-func (s *Server) forward(ctx context.Context, z *zone, a *asked) []byte {
-	defer z.queued.Add(-1)
+func (s *Server) forward(ctx context.Context, z *zone, asker netip.Addr, a *asked) []byte {
+	defer z.queue.give(asker)
 	host := s.upstream.current(s.options.Log)
 	// Who waits longer than this has given up: it is what the C library waits for one answer.
 	waiting := time.NewTimer(host.timeout)

@@ -246,25 +246,61 @@ func TestFloodIsRefused(t *testing.T) {
 	server := elsewhere(t, func(w dns.ResponseWriter, m *dns.Msg, _ bool) { write(t, w, reply(m, 1, dns.RcodeSuccess)) })
 	s := start(t, server)
 	zone := s.zones["front"]
-	for range maxQueued {
-		if !zone.enqueue() {
-			t.Fatal("there is no place")
-		}
+	one, other := netip.MustParseAddr("127.71.0.2"), netip.MustParseAddr("127.71.0.3")
+	ask := func(from netip.Addr, network string) string {
+		return text(ask(t, s, network, from.String(), front, query("example.net", dns.TypeA)))
+	}
+	for zone.enqueue(one) {
 	}
 	for _, network := range []string{"udp", "tcp"} {
-		if got := text(ask(t, s, network, "127.71.0.2", front, query("example.net", dns.TypeA))); got != "SERVFAIL" {
-			t.Errorf("over %s: %s", network, got)
+		if got := ask(one, network); got != "SERVFAIL" {
+			t.Errorf("who has its share, over %s: %s", network, got)
+		}
+		if got := ask(other, network); got != "NOERROR 192.0.2.1" {
+			t.Errorf("another, over %s: %s", network, got)
 		}
 	}
-	zone.queued.Add(-1)
-	if got := text(ask(t, s, "udp", "127.71.0.2", front, query("example.net", dns.TypeA))); got != "NOERROR 192.0.2.1" {
+	zone.queue.give(one)
+	if got := ask(one, "udp"); got != "NOERROR 192.0.2.1" {
 		t.Error(got)
 	}
+	for i := range byte(maxQueued / shareAsked) {
+		for zone.enqueue(netip.AddrFrom4([4]byte{127, 71, 1, i})) {
+		}
+	}
+	if got := ask(other, "udp"); got != "SERVFAIL" {
+		t.Errorf("with no place left: %s", got)
+	}
+	zone.queue.give(one)
 	for range maxAsked {
 		zone.slots <- struct{}{}
 	}
-	if got := text(ask(t, s, "udp", "127.71.0.2", front, query("example.net", dns.TypeA))); got != "SERVFAIL" { // after a second
+	if got := ask(other, "udp"); got != "SERVFAIL" { // after a second
 		t.Error(got)
+	}
+}
+
+// One container's connections leave room for those of others.
+func TestConnectionsAreShared(t *testing.T) {
+	s := start(t)
+	populate(s)
+	for range shareStreams {
+		c, err := dial(t, s, "tcp", "127.71.0.2", front)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	c, err := dial(t, s, "tcp", "127.71.0.2", front)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Error("one more is served")
+	}
+	if got := text(ask(t, s, "tcp", "127.71.0.3", front, query("web", dns.TypeA))); got != "NOERROR 127.71.0.2" {
+		t.Errorf("another: %s", got)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/miekg/dns"
 )
@@ -20,7 +19,7 @@ type zone struct {
 
 	sockets []*socket     // under Server.change
 	slots   chan struct{} // one for each question that is being asked elsewhere
-	queued  atomic.Int32  // these, and those that wait for a slot
+	queue   places        // of these and those that wait for a slot
 }
 
 // host is a container on its zones, ordered by their names.

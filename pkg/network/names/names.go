@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// Listener makes the sockets that listen, in the namespace of the bridges. net.ListenConfig on a netns.Thread will do.
+// Listener makes the sockets that listen, in the namespace of the bridges: net.ListenUDP and net.ListenTCP on a netns.Thread.
 type Listener interface {
 	// ListenUDP returns a socket bound to the address. It is no net.PacketConn, which has no way to read without allocating.
 	ListenUDP(ctx context.Context, at netip.AddrPort) (*net.UDPConn, error)

@@ -353,6 +353,28 @@ func TestStrangerGetsNothing(t *testing.T) {
 	}
 }
 
+func TestIPv6(t *testing.T) {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 on the loopback:", err)
+	}
+	_ = l.Close()
+	s := start(t)
+	populate(s)
+	six := netip.MustParseAddr("::1")
+	if err := s.SetZone(t.Context(), Zone{Name: "six", Listen: []netip.Addr{six}, Subnets: prefix(t, "::1/128"), Names: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.SetHost(Host{ID: "6", Names: []string{"six"}, Addrs: map[string][]netip.Addr{"six": {six}, "front": addrs("127.71.0.6")}})
+	for _, network := range []string{"udp", "tcp"} {
+		for name, want := range map[string]string{"six": "NOERROR ::1", "web": "NOERROR fd00::2"} {
+			if got := text(ask(t, s, network, "::1", six, query(name, dns.TypeAAAA))); got != want {
+				t.Errorf("%s over %s: %s, want %s", name, network, got, want)
+			}
+		}
+	}
+}
+
 func TestSetZone(t *testing.T) {
 	s := start(t)
 	populate(s)

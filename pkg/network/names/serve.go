@@ -15,8 +15,10 @@ import (
 const (
 	readers    = 2                // of UDP questions, for each address
 	maxMessage = 2048             // bytes of a question
-	maxStreams = 128              // TCP connections of an address at once
 	idle       = 10 * time.Second // after which a TCP connection ends (RFC 7766, 6.2.3)
+
+	maxStreams   = 128 // TCP connections of an address at once
+	shareStreams = 32  // of one asker
 )
 
 // socket is one address that is listened on.
@@ -73,8 +75,8 @@ func (s *Server) serveUDP(ctx context.Context, z *zone, k *socket) {
 		}
 		reply, a := s.answer(z, asker, in[:n], out, false)
 		if a != nil {
-			if z.enqueue() {
-				k.work.Go(func() { k.send(s.forward(ctx, z, a), from) })
+			if z.enqueue(asker) {
+				k.work.Go(func() { k.send(s.forward(ctx, z, asker, a), from) })
 				continue
 			}
 			reply = a.failed()
@@ -91,7 +93,7 @@ func (k *socket) send(reply []byte, to netip.AddrPort) {
 }
 
 func (s *Server) serveTCP(ctx context.Context, z *zone, k *socket) {
-	streams := make(chan struct{}, maxStreams)
+	var streams places
 	for {
 		c, err := k.tcp.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -106,19 +108,14 @@ func (s *Server) serveTCP(ctx context.Context, z *zone, k *socket) {
 		if ok {
 			asker = from.AddrPort().Addr().Unmap().WithZone("")
 		}
-		if !s.allowed(z, asker) {
+		if !s.allowed(z, asker) || !streams.take(asker, maxStreams, shareStreams) {
 			_ = c.Close()
 			continue
 		}
-		select {
-		case streams <- struct{}{}:
-			k.work.Go(func() {
-				defer func() { <-streams }()
-				s.serveStream(ctx, z, asker, c)
-			})
-		default:
-			_ = c.Close()
-		}
+		k.work.Go(func() {
+			defer streams.give(asker)
+			s.serveStream(ctx, z, asker, c)
+		})
 	}
 }
 
@@ -144,8 +141,8 @@ func (s *Server) serveStream(ctx context.Context, z *zone, asker netip.Addr, c n
 		}
 		reply, a := s.answer(z, asker, in[:n], nil, true)
 		if a != nil {
-			if z.enqueue() {
-				reply = s.forward(ctx, z, a)
+			if z.enqueue(asker) {
+				reply = s.forward(ctx, z, asker, a)
 			} else {
 				reply = a.failed()
 			}

@@ -72,6 +72,7 @@ func short() []entry {
 		{"", "search", func(d deps) *cobra.Command { return registry.NewSearch(d.registry()) }},
 		{"", "tag", func(d deps) *cobra.Command { return image.NewTag(d.image()) }},
 		{"", "top", func(d deps) *cobra.Command { return container.NewTop(d.container()) }},
+		{"", "update", func(d deps) *cobra.Command { return container.NewUpdate(d.container()) }},
 		{"", "unshare", func(d deps) *cobra.Command { return system.NewUnshare(d.system()) }},
 		{"", "untag", func(d deps) *cobra.Command { return image.NewUntag(d.image()) }},
 		{"", "version", newVersion},
@@ -115,6 +116,7 @@ func ofContainers() []entry {
 		{"container", "start", func(d deps) *cobra.Command { return container.NewStart(d.container()) }},
 		{"container", "stop", func(d deps) *cobra.Command { return container.NewStop(d.container()) }},
 		{"container", "top", func(d deps) *cobra.Command { return container.NewTop(d.container()) }},
+		{"container", "update", func(d deps) *cobra.Command { return container.NewUpdate(d.container()) }},
 		{"container", "wait", func(d deps) *cobra.Command { return container.NewWait(d.container()) }},
 	}
 }

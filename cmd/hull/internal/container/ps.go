@@ -356,8 +356,14 @@ func (r psRow) Mounts() []string {
 	return list
 }
 
-// Networks are the named networks, which there are none of yet.
-func (r psRow) Networks() []string { return []string{} }
+// Networks are the names of the networks that it is on.
+func (r psRow) Networks() []string {
+	names := make([]string, len(r.c.Config.Joins))
+	for i, j := range r.c.Config.Joins {
+		names[i] = j.Network
+	}
+	return names
+}
 
 // Restarts is how often the monitor restarted it.
 func (r psRow) Restarts() int { return r.c.Restarts }

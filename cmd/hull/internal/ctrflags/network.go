@@ -15,13 +15,19 @@ import (
 type networkFlags struct {
 	network, addHost, dns, dnsSearch, dnsOption, publish, expose []string
 	publishAll, noHosts, noHostname                              bool
-	hostsFile                                                    string
+	hostsFile, mac                                               string
+	ip, ip6                                                      net.IP
+	alias                                                        []string
 }
 
 func (g *networkFlags) add(fs *pflag.FlagSet, _ bool) {
-	fs.StringArrayVar(&g.network, "network", nil, `Connect a container to a network ("none"|"host"|"container:NAME"|"ns:PATH"|"private"|"slirp4netns"|"pasta")`)
+	fs.StringArrayVar(&g.network, "network", nil, "Connect a container to a network: NAME[:OPTION=VALUE,...], bridge, none, host, container:NAME, ns:PATH, slirp4netns or pasta")
 	fs.StringArrayVar(&g.network, "net", nil, "Alias of --network")
 	_ = fs.MarkHidden("net")
+	fs.StringSliceVar(&g.alias, "network-alias", nil, "Add a network-scoped alias for the container")
+	fs.IPVar(&g.ip, "ip", nil, "Specify a static IPv4 address for the container")
+	fs.IPVar(&g.ip6, "ip6", nil, "Specify a static IPv6 address for the container")
+	fs.StringVar(&g.mac, "mac-address", "", "Container MAC address (e.g. 92:d0:c6:0a:29:33)")
 	fs.StringSliceVar(&g.addHost, "add-host", nil, "Add a custom host-to-IP mapping (host:ip)")
 	fs.StringSliceVar(&g.dns, "dns", nil, "Set custom DNS servers")
 	fs.StringSliceVar(&g.dnsSearch, "dns-search", nil, "Set custom DNS search domains")
@@ -38,6 +44,18 @@ func (g *networkFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *confi
 	o.Network, o.Publish, o.PublishAll, o.Expose = g.network, g.publish, g.publishAll, g.expose
 	if len(o.Network) == 0 && c.Containers.Netns != "" && c.Containers.Netns != "private" {
 		o.Network = []string{c.Containers.Netns}
+	}
+	o.MAC, o.NetworkAliases = g.mac, g.alias
+	if g.ip != nil && g.ip.To4() == nil {
+		return errs.Invalid("--ip %s is no IPv4 address", g.ip)
+	}
+	if g.ip6 != nil && g.ip6.To4() != nil {
+		return errs.Invalid("--ip6 %s is no IPv6 address", g.ip6)
+	}
+	for _, ip := range []net.IP{g.ip, g.ip6} {
+		if ip != nil {
+			o.IPs = append(o.IPs, ip.String())
+		}
 	}
 	o.NoHosts, o.NoHostname = g.noHosts || c.Containers.NoHosts, g.noHostname
 	if g.noHosts && len(g.addHost) > 0 {

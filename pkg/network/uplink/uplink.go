@@ -1,4 +1,12 @@
-package netns
+// Package uplink gives a network namespace a way out through a process in user space, pasta(1) or slirp4netns(1), which also
+// publishes ports.
+//
+// Files beside each other in the request's Dir:
+//
+//	pasta.pid       pid of pasta, written by it before it goes into the background
+//	slirp.sock      slirp4netns' API (slirp4netns(1), "API SOCKET"), 0700 folder
+//	slirp.log       what slirp4netns says
+package uplink
 
 import (
 	"bytes"
@@ -19,6 +27,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/network"
 )
 
 // startDeadline is how long an uplink may take until it is ready.
@@ -29,7 +39,7 @@ type Request struct {
 	Mode  string // slirp4netns[:OPTION,...] or pasta[:OPTION,...]
 	Path  string // of the namespace
 	Dir   string // for the uplink's own files
-	Ports []Port
+	Ports []network.Port
 }
 
 // Running is an uplink at work.
@@ -40,9 +50,9 @@ type Running struct {
 	DNS   []string // servers that it offers; none where the host's are to be used
 }
 
-// Uplink returns the wanted uplink, or with "" the faster one that is installed: slirp4netns starts in a third of pasta's
+// Choose returns the wanted uplink, or with "" the faster one that is installed: slirp4netns starts in a third of pasta's
 // time (docs/design).
-func Uplink(root bool, wanted string) (string, error) {
+func Choose(root bool, wanted string) (string, error) {
 	names := []string{"slirp4netns", "pasta"}
 	if wanted != "" {
 		names = []string{wanted}
@@ -58,8 +68,8 @@ func Uplink(root bool, wanted string) (string, error) {
 
 var slirpOptions = []string{"allow_host_loopback", "cidr", "enable_ipv6", "mtu", "outbound_addr", "outbound_addr6", "port_handler"}
 
-// CheckUplink checks the name and the options of a mode.
-func CheckUplink(mode string) error {
+// Check checks the name and the options of a mode.
+func Check(mode string) error {
 	name, options, _ := strings.Cut(mode, ":")
 	if _, err := exec.LookPath(name); err != nil {
 		return errs.WithHint(fmt.Errorf("--network=%s: %s is not installed", mode, name), "apt-get install %s", map[string]string{"pasta": "passt"}[name]+strings.TrimPrefix(name, "pasta"))
@@ -69,6 +79,16 @@ func CheckUplink(mode string) error {
 	}
 	_, err := slirpArgs(options)
 	return err
+}
+
+// CheckPorts checks that an uplink can publish the ports.
+func CheckPorts(ports []network.Port) error {
+	for _, p := range ports {
+		if p.Protocol == "sctp" {
+			return errs.NotBuilt("publishing sctp ports")
+		}
+	}
+	return nil
 }
 
 // Start starts the uplink and returns when it is ready. The process lives on after this one.
@@ -92,7 +112,7 @@ func startPasta(ctx context.Context, r Request, options string) (Running, error)
 		published := false
 		for _, p := range r.Ports {
 			if p.Protocol == protocol.name {
-				args, published = append(args, protocol.host, p.pasta()), true
+				args, published = append(args, protocol.host, pastaPort(p)), true
 			}
 		}
 		if !published {
@@ -112,11 +132,11 @@ func startPasta(ctx context.Context, r Request, options string) (Running, error)
 		return Running{}, fmt.Errorf("pasta: %w", err)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	return Running{PID: pid, Start: startTime(pid)}, err
+	return Running{PID: pid, Start: netns.StartTime(pid)}, err
 }
 
-// pasta is the port in pasta's words: [ADDRESS/]HOST[-HOST]:CONTAINER[-CONTAINER].
-func (p Port) pasta() string {
+// pastaPort is the port in pasta's words: [ADDRESS/]HOST[-HOST]:CONTAINER[-CONTAINER].
+func pastaPort(p network.Port) string {
 	part := func(first uint16) string {
 		if p.Count > 1 {
 			return fmt.Sprintf("%d-%d", first, first+p.Count-1)
@@ -124,8 +144,8 @@ func (p Port) pasta() string {
 		return strconv.Itoa(int(first))
 	}
 	text := part(p.Host) + ":" + part(p.Container)
-	if p.HostIP != "" {
-		return p.HostIP + "/" + text
+	if p.HostIP.IsValid() {
+		return p.IPText() + "/" + text
 	}
 	return text
 }
@@ -238,9 +258,9 @@ func startSlirp(ctx context.Context, r Request, options string) (up Running, err
 		return up, fmt.Errorf("slirp4netns: %w: %s", waitErr, lastLine(string(text)))
 	}
 	guest, dns := slirpAddresses(options)
-	up = Running{PID: cmd.Process.Pid, Start: startTime(cmd.Process.Pid), IPs: []string{guest}, DNS: []string{dns}}
+	up = Running{PID: cmd.Process.Pid, Start: netns.StartTime(cmd.Process.Pid), IPs: []string{guest}, DNS: []string{dns}}
 	for _, p := range r.Ports {
-		if err := p.forward(ctx, socket, guest); err != nil {
+		if err := forward(ctx, p, socket, guest); err != nil {
 			_ = cmd.Process.Kill()
 			return up, errors.Join(err, ignoreExit(cmd.Wait()))
 		}
@@ -256,10 +276,10 @@ func ignoreExit(err error) error {
 }
 
 // forward asks slirp4netns to publish the port at the address of the container, one request per number.
-func (p Port) forward(ctx context.Context, socket, guest string) error {
+func forward(ctx context.Context, p network.Port, socket, guest string) error {
 	for i := range p.Count {
 		request, err := json.Marshal(map[string]any{"execute": "add_hostfwd", "arguments": map[string]any{
-			"proto": p.Protocol, "host_addr": p.HostIP, "host_port": p.Host + i, "guest_addr": guest, "guest_port": p.Container + i,
+			"proto": p.Protocol, "host_addr": p.IPText(), "host_port": p.Host + i, "guest_addr": guest, "guest_port": p.Container + i,
 		}})
 		if err != nil {
 			return err
@@ -309,18 +329,4 @@ func ask(ctx context.Context, socket string, request []byte) error {
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]
-}
-
-// startTime is field 22 of /proc/PID/stat (proc(5)), or 0.
-func startTime(pid int) uint64 {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	if len(fields) < 20 {
-		return 0
-	}
-	n, _ := strconv.ParseUint(fields[19], 10, 64)
-	return n
 }

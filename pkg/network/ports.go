@@ -1,21 +1,13 @@
-package netns
+package network
 
 import (
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
 	"hull.dev/hull/pkg/errs"
 )
-
-// Port is a published port, or Count of them in a row.
-type Port struct {
-	HostIP    string // "": all addresses
-	Host      uint16 // 0: the kernel picks a free one
-	Container uint16
-	Count     uint16
-	Protocol  string // tcp, udp
-}
 
 // ParsePorts reads [[IP:][HOST]:]CONTAINER[/PROTOCOL], each a number or a range A-B (podman-run(1) --publish). A host port
 // that is not given is a free one, picked now.
@@ -43,7 +35,7 @@ func ExposePort(text string) ([]Port, error) {
 
 func parsePort(text string) (p Port, err error) {
 	bad := func(why string) error {
-		return errs.WithHint(errs.Invalid("port %q: %s", text, why), "write it [IP:][HOST_PORT:]CONTAINER_PORT[/tcp|udp]")
+		return errs.WithHint(errs.Invalid("port %q: %s", text, why), "write it [IP:][HOST_PORT:]CONTAINER_PORT[/tcp|udp|sctp]")
 	}
 	rest, protocol, ok := strings.Cut(text, "/")
 	if !ok {
@@ -51,26 +43,26 @@ func parsePort(text string) (p Port, err error) {
 	}
 	p.Protocol = strings.ToLower(protocol)
 	switch p.Protocol {
-	case "tcp", "udp":
-	case "sctp":
-		return p, errs.NotBuilt("publishing sctp ports")
+	case "tcp", "udp", "sctp":
 	default:
-		return p, bad("the protocol is tcp or udp")
+		return p, bad("the protocol is tcp, udp or sctp")
 	}
-	addressed := true
+	address, addressed := "", true
 	if strings.HasPrefix(rest, "[") {
 		ip, after, ok := strings.Cut(rest[1:], "]:")
 		if !ok {
 			return p, bad("the bracket is not closed by ]:")
 		}
-		p.HostIP, rest = ip, after
+		address, rest = ip, after
 	} else if strings.Count(rest, ":") == 2 {
-		p.HostIP, rest, _ = strings.Cut(rest, ":")
+		address, rest, _ = strings.Cut(rest, ":")
 	} else {
 		addressed = false
 	}
-	if addressed && net.ParseIP(p.HostIP) == nil {
-		return p, bad("the address is none")
+	if addressed {
+		if p.HostIP, err = netip.ParseAddr(address); err != nil || p.HostIP.Zone() != "" {
+			return p, bad("the address is none")
+		}
 	}
 	host, inside, both := strings.Cut(rest, ":")
 	if !both {
@@ -105,12 +97,12 @@ func portRange(text string) (first, count uint16, ok bool) {
 	return uint16(from), uint16(to - from + 1), true
 }
 
-// pick finds a free port by having the kernel give one out.
+// pick finds a free port by having the kernel give one out; for sctp one of tcp, where nobody else is likely to look.
 func (p Port) pick() (uint16, error) {
 	if p.Count > 1 {
 		return p.Container, nil // a range keeps its numbers
 	}
-	address := net.JoinHostPort(p.HostIP, "0")
+	address := net.JoinHostPort(p.IPText(), "0")
 	if p.Protocol == "udp" {
 		l, err := net.ListenPacket("udp", address) //nolint:noctx // an address in digits: nothing is looked up or waited for
 		if err != nil {
@@ -125,4 +117,12 @@ func (p Port) pick() (uint16, error) {
 	}
 	port := uint16(l.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it is what Listen makes
 	return port, l.Close()
+}
+
+// IPText is the address of the host in text, "" for all.
+func (p Port) IPText() string {
+	if !p.HostIP.IsValid() {
+		return ""
+	}
+	return p.HostIP.String()
 }

@@ -1,10 +1,12 @@
-package netns
+package uplink
 
 import (
-	"os"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+
+	"hull.dev/hull/pkg/network"
 )
 
 func TestSlirpArgs(t *testing.T) {
@@ -64,14 +66,31 @@ func TestSlirpAddresses(t *testing.T) {
 	}
 }
 
-func TestCheckUplink(t *testing.T) {
+func TestPortInPastasWords(t *testing.T) {
+	for want, p := range map[string]network.Port{
+		"8080:80":             {Host: 8080, Container: 80, Count: 1},
+		"127.0.0.1/8080:80":   {HostIP: netip.MustParseAddr("127.0.0.1"), Host: 8080, Container: 80, Count: 1},
+		"1-3:11-13":           {Host: 1, Container: 11, Count: 3},
+		"::1/1-65535:1-65535": {HostIP: netip.MustParseAddr("::1"), Host: 1, Container: 1, Count: 65535},
+	} {
+		if got := pastaPort(p); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for _, mode := range []string{"pasta", "slirp4netns:mtu=1"} {
-		if err := CheckUplink(mode); err == nil || !strings.Contains(err.Error(), "is not installed") {
+		if err := Check(mode); err == nil || !strings.Contains(err.Error(), "is not installed") {
 			t.Errorf("%s: %v", mode, err)
 		}
 	}
-	if _, err := Uplink(false, ""); err == nil {
+	sctp := []network.Port{{Host: 1, Container: 1, Count: 1, Protocol: "sctp"}}
+	if err := CheckPorts(sctp); err == nil || !strings.Contains(err.Error(), "sctp") {
+		t.Errorf("sctp: %v", err)
+	}
+	if _, err := Choose(false, ""); err == nil {
 		t.Error("an uplink is found where none is installed")
 	}
 }
@@ -81,15 +100,6 @@ func TestLastLine(t *testing.T) {
 		if got := lastLine(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
-	}
-}
-
-func TestStartTime(t *testing.T) {
-	if startTime(os.Getpid()) == 0 {
-		t.Error("this process has no start time")
-	}
-	if startTime(1<<30) != 0 {
-		t.Error("a pid that cannot be has a start time")
 	}
 }
 

@@ -1,0 +1,54 @@
+// Command hull-net does the work of networks for one user: bridges, addresses, names, published ports, the way out. hull and
+// its monitors start it; see pkg/network/wire for what they say to each other.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/network/server"
+	"hull.dev/hull/pkg/network/wire"
+)
+
+func main() { os.Exit(run()) }
+
+// garbage is how much the heap may grow before it is collected, in percent: this process is mostly idle.
+const garbage = 50
+
+func run() int {
+	debug.SetGCPercent(garbage)
+	var o server.Options
+	var port uint
+	flag.StringVar(&o.Dir, "dir", "", "folder of its files")
+	flag.BoolVar(&o.Root, "root", false, "work in the network namespace of the host")
+	flag.StringVar(&o.Uplink, "uplink", "", "the way out: pasta, slirp4netns, builtin")
+	flag.StringVar(&o.ResolvConf, "resolv-conf", "/etc/resolv.conf", "where the name servers of the host stand")
+	flag.UintVar(&port, "dns-port", 53, "port of the name server in networks")
+	flag.Parse()
+	o.DNSPort = uint16(port)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM) //nolint:forbidigo // here it begins
+	defer stop()
+	signal.Ignore(unix.SIGINT, unix.SIGHUP)
+	if err := server.Run(ctx, o); err != nil {
+		complain(o.Dir, err)
+		return 1
+	}
+	return 0
+}
+
+// complain writes why it could not go on where hull reads it.
+func complain(dir string, err error) {
+	f, openErr := os.OpenFile(filepath.Join(dir, wire.Log), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if openErr != nil {
+		return
+	}
+	_, _ = fmt.Fprintln(f, err)
+	_ = f.Close()
+}

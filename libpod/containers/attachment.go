@@ -1,0 +1,158 @@
+package containers
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/network"
+	"hull.dev/hull/pkg/network/uplink"
+	"hull.dev/hull/pkg/network/wire"
+)
+
+// openNetwork makes the network namespace of a container that has one of its own with a way out, and what leads there: its
+// networks, or an uplink for itself. run remembers each before it is there.
+func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) error {
+	if c.Config.Network != bridgeMode && !hasUplink(c.Config.Network) {
+		return nil
+	}
+	run.NetNS = s.netnsPath(c.id())
+	if err := s.State.PutRun(ctx, run); err != nil {
+		return err
+	}
+	if err := s.createNetNS(c, run.NetNS); err != nil {
+		return err
+	}
+	open := s.openUplink
+	if c.Config.Network == bridgeMode {
+		open = s.attach
+	}
+	if err := open(ctx, c, run); err != nil {
+		return err
+	}
+	return s.State.PutRun(ctx, run)
+}
+
+func (s *Service) openUplink(ctx context.Context, c *locked, run *state.Run) error {
+	up, err := uplink.Start(ctx, uplink.Request{Mode: s.uplinkMode(c.Config.Network), Path: run.NetNS, Dir: s.dir(c.id()), Ports: portsOf(&c.Config)})
+	if err != nil {
+		return err
+	}
+	run.Helpers = []state.Process{{PID: up.PID, Start: up.Start}}
+	run.IPs, run.DNS = up.IPs, up.DNS
+	return nil
+}
+
+// attach has hull-net put the container on its networks.
+func (s *Service) attach(ctx context.Context, c *locked, run *state.Run) error {
+	a := &network.Attachment{ID: c.id(), Name: c.Config.Name, NetNS: run.NetNS, Ports: portsOf(&c.Config)}
+	if o := &c.Config.Options; o.UTS != "host" {
+		a.Hostname = c.Config.Hostname
+	}
+	if o := &c.Config.Options; o.DNS != nil {
+		a.DNS = *o.DNS
+	}
+	for i := range c.Config.Joins {
+		j, err := s.join(ctx, &c.Config.Joins[i])
+		if err != nil {
+			return err
+		}
+		a.Joins = append(a.Joins, j)
+	}
+	answer, err := s.Net.Ask(ctx, wire.Request{Op: wire.Attach, Attachment: a})
+	if err != nil {
+		return err
+	}
+	setJoined(run, answer.Attachment)
+	return nil
+}
+
+// setJoined writes down what a container has got.
+func setJoined(run *state.Run, a *network.Attachment) {
+	run.Joins, run.IPs, run.DNS = a.Joins, nil, nil
+	for _, j := range a.Joins {
+		for _, g := range j.Given {
+			run.IPs = append(run.IPs, g.Addr().String())
+		}
+		for _, server := range j.Servers {
+			run.DNS = append(run.DNS, server.String())
+		}
+	}
+}
+
+func networksOf(list []network.Join) []define.Joined {
+	out := make([]define.Joined, 0, len(list))
+	for _, j := range list {
+		d := define.Joined{Network: j.Network.Name, NetworkID: j.Network.ID, Interface: j.Interface, MAC: j.MAC, Aliases: j.Aliases}
+		for _, g := range j.Given {
+			d.Addresses = append(d.Addresses, g.String())
+		}
+		for _, g := range j.Gateways {
+			d.Gateways = append(d.Gateways, g.String())
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// join is a network as the container asked for it, with the definition that it has now.
+func (s *Service) join(ctx context.Context, j *define.Join) (network.Join, error) {
+	n, err := s.Networks.Use(ctx, j.NetworkID)
+	if err != nil {
+		return network.Join{}, errs.WithHint(err, "hull network disconnect takes the container off network %s", j.Network)
+	}
+	out := network.Join{Network: n, Interface: j.Interface, MAC: j.MAC, Aliases: j.Aliases}
+	if j.HostInterface != "" {
+		out.Options = map[string]string{network.OptionHostInterface: j.HostInterface}
+	}
+	for _, text := range j.IPs {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return out, err
+		}
+		out.IPs = append(out.IPs, ip)
+	}
+	return out, nil
+}
+
+// detach takes a container off its networks; one that is on none costs a look at a file.
+func (s *Service) detach(ctx context.Context, c *locked) error {
+	if c.Config.Network != bridgeMode || !s.Net.Attached(c.id()) {
+		return nil
+	}
+	_, err := s.Net.Ask(ctx, wire.Request{Op: wire.Detach, ID: c.id()})
+	return err
+}
+
+// createNetNS makes the network namespace, with the user namespace that owns it where the container has one of its own.
+func (s *Service) createNetNS(c *locked, path string) error {
+	m := c.Config.IDMap
+	switch mode, _, _ := strings.Cut(c.Config.Options.UserNS, ":"); {
+	case mode == "container" || mode == "ns":
+		return errs.NotBuilt("--userns=" + mode + " with --network=" + c.Config.Network)
+	case m == nil:
+		return netns.Create(path)
+	}
+	return netns.CreateOwned(path, s.usernsPath(c.id()), sysProcMap(m.UIDs), sysProcMap(m.GIDs))
+}
+
+func sysProcMap(ranges []define.IDRange) []syscall.SysProcIDMap {
+	list := make([]syscall.SysProcIDMap, len(ranges))
+	for i, r := range ranges {
+		list[i] = syscall.SysProcIDMap{ContainerID: r.ContainerID, HostID: r.HostID, Size: r.Size}
+	}
+	return list
+}
+
+// uplinkMode is the mode with the configuration's options where it has none (containers.conf(5), pasta_options).
+func (s *Service) uplinkMode(mode string) string {
+	if options := s.Config.Network.PastaOptions.Values; mode == "pasta" && len(options) > 0 {
+		return mode + ":" + strings.Join(options, ",")
+	}
+	return mode
+}

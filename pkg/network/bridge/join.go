@@ -1,0 +1,135 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/network"
+)
+
+// defaultMetric is that of the default route of a container (podman-network-create(1), --opt metric).
+const defaultMetric = 100
+
+// Join gives the container whose network namespace is at path an interface on a network, with the addresses, routes and
+// the name in j, where all is chosen, and default routes by these gateways. The bridge must be there. An interface that is
+// there already is completed.
+func (l *Links) Join(id, path string, j *network.Join, gateways []netip.Addr) error {
+	ns, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	end, err := l.pair(id, ns, j)
+	if err != nil {
+		return fmt.Errorf("join network %s: %w", j.Network.Name, err)
+	}
+	if err := configure(path, j, gateways); err != nil {
+		return errors.Join(fmt.Errorf("join network %s: %w", j.Network.Name, err), l.remove(end))
+	}
+	return nil
+}
+
+// pair makes the two ends, and returns the name of the one on the bridge.
+func (l *Links) pair(id string, ns *os.File, j *network.Join) (string, error) {
+	name := HostEnd(id, j)
+	master, err := l.find(j.Network.Interface)
+	if err != nil {
+		return "", err
+	}
+	if master == nil {
+		return "", fmt.Errorf("its bridge %s is gone", j.Network.Interface)
+	}
+	link, err := l.find(name)
+	if err != nil {
+		return "", err
+	}
+	if link == nil {
+		mac, err := net.ParseMAC(j.MAC)
+		if err != nil {
+			return "", err
+		}
+		v := &netlink.Veth{
+			LinkAttrs: netlink.NewLinkAttrs(), PeerName: j.Interface, PeerNamespace: netlink.NsFd(ns.Fd()), PeerHardwareAddr: mac,
+		}
+		v.Name, v.MTU, v.MasterIndex = name, l.mtu(&j.Network), master.Attrs().Index
+		v.HardwareAddr = hardware("host", id, j.Network.ID)
+		if err := l.handle.LinkAdd(v); err != nil {
+			return "", fmt.Errorf("make interface %s: %w", j.Interface, err)
+		}
+		link = v
+	} else if err := l.handle.LinkSetMaster(link, master); err != nil {
+		return "", err
+	}
+	if err := l.handle.LinkSetUp(link); err != nil {
+		return "", fmt.Errorf("turn interface %s on: %w", name, err)
+	}
+	return name, nil
+}
+
+// configure sets the container's end up, from a thread in its namespace.
+func configure(path string, j *network.Join, gateways []netip.Addr) error {
+	inner, err := netns.Enter(path)
+	if err != nil {
+		return err
+	}
+	defer inner.Close()
+	return inner.Do(func() error {
+		handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return err
+		}
+		defer handle.Close()
+		link, err := handle.LinkByName(j.Interface)
+		if err != nil {
+			return fmt.Errorf("interface %s: %w", j.Interface, err)
+		}
+		own := &Links{handle: handle}
+		for _, s := range [][2]string{{"ipv6/conf/" + j.Interface + "/accept_dad", "0"}, {"ipv6/conf/" + j.Interface + "/accept_ra", "0"}, {"ipv4/conf/" + j.Interface + "/arp_notify", "1"}} {
+			if err := sysctl("net/"+s[0], s[1]); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		for _, a := range j.Given {
+			if err := own.addAddress(link, a); err != nil {
+				return err
+			}
+		}
+		if err := handle.LinkSetUp(link); err != nil {
+			return fmt.Errorf("turn interface %s on: %w", j.Interface, err)
+		}
+		return own.routes(link, j, gateways)
+	})
+}
+
+func (l *Links) routes(link netlink.Link, j *network.Join, gateways []netip.Addr) error {
+	list := make([]network.Route, 0, len(j.Network.Routes)+len(gateways))
+	metric := defaultMetric
+	if m, err := strconv.Atoi(j.Network.Options[network.OptionMetric]); err == nil {
+		metric = m
+	}
+	for _, g := range gateways {
+		all := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		if g.Is6() {
+			all = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		}
+		list = append(list, network.Route{Destination: all, Gateway: g, Metric: uint32(metric)})
+	}
+	for _, r := range append(list, j.Network.Routes...) {
+		route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(r.Destination), Gw: r.Gateway.AsSlice(), Priority: int(r.Metric)}
+		if err := l.handle.RouteReplace(route); err != nil {
+			return fmt.Errorf("add route %s by %s: %w", r.Destination, r.Gateway, err)
+		}
+	}
+	return nil
+}
+
+// Leave takes a container's interface on a network away; one that is gone is fine.
+func (l *Links) Leave(id string, j *network.Join) error { return l.remove(HostEnd(id, j)) }

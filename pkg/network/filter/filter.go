@@ -1,0 +1,158 @@
+// Package filter holds the nftables(8) rules of networks, in two tables of hull's own, "inet hull" and "bridge hull". No
+// other table is read or changed. Each change is one transaction: a packet meets the rules before it or those after it.
+//
+//	inet hull
+//	  forward      internal networks have no way out, isolated ones none to each other
+//	  postrouting  what leaves a network has the host's address
+//	  input        without root: a container reaches the name server of its network here, and nothing else
+//	  prerouting, output   as root: published ports
+//	bridge hull
+//	  prerouting   a container sends with its own addresses alone
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/network"
+)
+
+// Member is a container's interface on a network.
+type Member struct {
+	HostEnd   string // name of the interface on the bridge
+	MAC       net.HardwareAddr
+	Addresses []netip.Addr
+	Free      bool // its addresses come from elsewhere (dhcp, none): any is right
+}
+
+// Forward is a port of the host that leads to a container, by the kernel. Only root has them.
+type Forward struct {
+	Protocol byte       // unix.IPPROTO_*
+	HostIP   netip.Addr // none: each address of the host
+	HostPort uint16
+	To       netip.AddrPort
+}
+
+// Table is the tables in one network namespace. Use New.
+type Table struct {
+	conn     *nftables.Conn
+	root     bool
+	networks []network.Network
+	members  map[string]Member
+	forwards map[string][]Forward
+	sets     *sets
+}
+
+// New returns the tables of the namespace that the thread is in. Nothing is there before the first Apply. root is for the
+// host's own namespace: what comes in there is not filtered, and published ports are.
+func New(inside *netns.Thread, root bool) (*Table, error) {
+	t := &Table{root: root, members: map[string]Member{}, forwards: map[string][]Forward{}}
+	err := inside.Do(func() (err error) {
+		t.conn, err = nftables.New(nftables.AsLasting())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("nftables: %w", err)
+	}
+	return t, nil
+}
+
+// SetNetworks says which networks there are, and puts all rules anew.
+func (t *Table) SetNetworks(list []network.Network) error {
+	before := t.networks
+	t.networks = slices.Clone(list)
+	if err := t.Apply(); err != nil {
+		t.networks = before
+		return err
+	}
+	return nil
+}
+
+// Apply puts all rules anew, in place of what is there: another program may have flushed them.
+func (t *Table) Apply() error {
+	sets, err := t.build()
+	if err == nil {
+		err = t.conn.Flush()
+	}
+	if err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	t.sets = sets
+	return nil
+}
+
+// Add lets a member's packets pass.
+func (t *Table) Add(id string, m Member) error {
+	t.members[id] = m
+	return t.change(func() error { return t.sets.addMember(t.conn, m) })
+}
+
+// Remove ends what Add began; an unknown id is fine.
+func (t *Table) Remove(id string) error {
+	m, ok := t.members[id]
+	if !ok {
+		return nil
+	}
+	delete(t.members, id)
+	return t.change(func() error { return t.sets.removeMember(t.conn, m) })
+}
+
+// SetForwards replaces the published ports of a container; none takes them away.
+func (t *Table) SetForwards(id string, list []Forward) error {
+	before := t.forwards[id]
+	if len(list) == 0 {
+		delete(t.forwards, id)
+	} else {
+		t.forwards[id] = list
+	}
+	if len(before)+len(list) == 0 {
+		return nil
+	}
+	return t.change(func() error { return t.sets.replaceForwards(t.conn, before, list) })
+}
+
+// change is one transaction. Where the tables are not as they should be, all is put anew.
+func (t *Table) change(fill func() error) error {
+	if t.sets == nil {
+		return t.Apply()
+	}
+	err := fill()
+	if err == nil {
+		err = t.conn.Flush()
+	}
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST) {
+		return t.Apply()
+	}
+	if err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	return nil
+}
+
+// Clear takes both tables away.
+func (t *Table) Clear() error {
+	t.sets = nil
+	t.drop()
+	if err := t.conn.Flush(); err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	return nil
+}
+
+// drop deletes both tables; that they are added first makes it right whether they are there or not.
+func (t *Table) drop() {
+	for _, table := range []*nftables.Table{{Name: "hull", Family: nftables.TableFamilyINet}, {Name: "hull", Family: nftables.TableFamilyBridge}} {
+		t.conn.AddTable(table)
+		t.conn.DelTable(table)
+	}
+}
+
+// Close closes the connection; the rules stay.
+func (t *Table) Close() error { return t.conn.CloseLasting() }

@@ -1,0 +1,316 @@
+package filter
+
+import (
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/network"
+)
+
+// builder fills one transaction.
+type builder struct {
+	conn  *nftables.Conn
+	table *nftables.Table
+	err   error // the first
+}
+
+func (b *builder) chain(name string, kind nftables.ChainType, hook *nftables.ChainHook, priority nftables.ChainPriority) *nftables.Chain {
+	return b.conn.AddChain(&nftables.Chain{
+		Name: name, Table: b.table, Type: kind, Hooknum: hook, Priority: nftables.ChainPriorityRef(priority),
+	})
+}
+
+func (b *builder) rule(c *nftables.Chain, parts ...[]expr.Any) {
+	var all []expr.Any
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	b.conn.AddRule(&nftables.Rule{Table: b.table, Chain: c, Exprs: all})
+}
+
+func (b *builder) set(s nftables.Set, elements []nftables.SetElement) *nftables.Set {
+	s.Table = b.table
+	if s.KeyType == nftables.TypeIFName {
+		s.KeyByteOrder = binaryutil.NativeEndian // for nft list ruleset: else it shows empty names
+	}
+	b.keep(b.conn.AddSet(&s, elements))
+	return &s
+}
+
+func concatType(parts ...nftables.SetDatatype) nftables.SetDatatype {
+	return nftables.MustConcatSetType(parts...)
+}
+
+// build puts both tables, with all that is in them, into the transaction.
+func (t *Table) build() (*sets, error) {
+	t.drop()
+	s := &sets{}
+	b := &builder{conn: t.conn, table: t.conn.AddTable(&nftables.Table{Name: "hull", Family: nftables.TableFamilyINet})}
+	t.buildForward(b)
+	t.buildPostrouting(b)
+	if t.root {
+		s.buildPublished(b)
+	} else {
+		t.buildInput(b)
+	}
+	b.table = t.conn.AddTable(&nftables.Table{Name: "hull", Family: nftables.TableFamilyBridge})
+	s.buildBridge(b)
+	for _, m := range t.members {
+		b.keep(s.addMember(t.conn, m))
+	}
+	for _, list := range t.forwards {
+		b.keep(s.replaceForwards(t.conn, nil, list))
+	}
+	return s, b.err
+}
+
+func (b *builder) keep(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// interfaces is a set of the bridges of those networks that are as said.
+func (t *Table) interfaces(b *builder, name string, is func(*network.Network) bool) *nftables.Set {
+	var list []nftables.SetElement
+	for i := range t.networks {
+		if n := &t.networks[i]; is(n) {
+			list = append(list, nftables.SetElement{Key: ifname(n.Interface)})
+		}
+	}
+	return b.set(nftables.Set{Name: name, KeyType: nftables.TypeIFName}, list)
+}
+
+func (t *Table) buildForward(b *builder) {
+	c := b.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
+	all := t.interfaces(b, "bridges", func(*network.Network) bool { return true })
+	internal := t.interfaces(b, "internal", func(n *network.Network) bool { return n.Internal })
+	isolated := t.interfaces(b, "isolated", func(n *network.Network) bool { return n.Options[network.OptionIsolate] != "" && n.Options[network.OptionIsolate] != "false" })
+	strict := t.interfaces(b, "strict", func(n *network.Network) bool { return n.Options[network.OptionIsolate] == "strict" })
+	b.rule(c, in(internal), verdict(expr.VerdictDrop))
+	b.rule(c, out(internal), verdict(expr.VerdictDrop))
+	b.rule(c, known(), verdict(expr.VerdictAccept))
+	b.rule(c, translated(), verdict(expr.VerdictAccept))
+	b.rule(c, in(isolated), out(isolated), verdict(expr.VerdictDrop))
+	b.rule(c, in(strict), out(all), verdict(expr.VerdictDrop))
+	b.rule(c, in(all), out(strict), verdict(expr.VerdictDrop))
+}
+
+// buildPostrouting gives what leaves a network the address of where it goes out; and what a container sends to itself by a
+// published port, which would else be answered past the translation.
+func (t *Table) buildPostrouting(b *builder) {
+	c := b.chain("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
+	for i := range t.networks {
+		for _, s := range t.networks[i].Subnets {
+			p := s.Prefix.Masked()
+			b.rule(c, source(p, true), destination(p, true), translated(), masquerade())
+			if !t.networks[i].Internal {
+				multicast := netip.MustParsePrefix("224.0.0.0/4")
+				if p.Addr().Is6() {
+					multicast = netip.MustParsePrefix("ff00::/8")
+				}
+				b.rule(c, source(p, true), destination(p, false), destination(multicast, false), masquerade())
+			}
+		}
+	}
+}
+
+// buildInput keeps containers from all that listens in the namespace but the name servers, each from its own network.
+func (t *Table) buildInput(b *builder) {
+	c := b.chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter)
+	b.rule(c, known(), verdict(expr.VerdictAccept))
+	lo := b.set(nftables.Set{Name: "loopback", KeyType: nftables.TypeIFName}, []nftables.SetElement{{Key: ifname("lo")}})
+	b.rule(c, in(lo), verdict(expr.VerdictAccept))
+	for i := range t.networks {
+		n := &t.networks[i]
+		one := in(b.set(nftables.Set{Name: "bridge" + n.ID[:12], KeyType: nftables.TypeIFName}, []nftables.SetElement{{Key: ifname(n.Interface)}}))
+		for _, s := range n.Subnets {
+			if !s.Gateway.IsValid() {
+				continue
+			}
+			gateway := netip.PrefixFrom(s.Gateway, s.Gateway.BitLen())
+			for _, protocol := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
+				b.rule(c, one, destination(gateway, true), port(protocol, 53), verdict(expr.VerdictAccept))
+			}
+		}
+	}
+	for _, protocol := range []byte{unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6} {
+		b.rule(c, transport(protocol), verdict(expr.VerdictAccept))
+	}
+	b.rule(c, verdict(expr.VerdictDrop))
+}
+
+// buildPublished translates what comes to a published port of the host, from elsewhere and from the host itself. What is
+// sent to a loopback address is not: the kernel does not route it.
+func (s *sets) buildPublished(b *builder) {
+	service := []nftables.SetDatatype{nftables.TypeInetProto, nftables.TypeInetService}
+	for _, f := range []struct {
+		any, own **nftables.Set
+		address  nftables.SetDatatype
+		suffix   string
+	}{{&s.any4, &s.own4, nftables.TypeIPAddr, "4"}, {&s.any6, &s.own6, nftables.TypeIP6Addr, "6"}} {
+		to := concatType(f.address, nftables.TypeInetService)
+		*f.any = b.set(nftables.Set{Name: "any" + f.suffix, IsMap: true, Concatenation: true, KeyType: concatType(service...), DataType: to}, nil)
+		*f.own = b.set(nftables.Set{Name: "own" + f.suffix, IsMap: true, Concatenation: true, KeyType: concatType(service[0], f.address, service[1]), DataType: to}, nil)
+	}
+	pre := b.chain("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
+	out := b.chain("output", nftables.ChainTypeNAT, nftables.ChainHookOutput, *nftables.ChainPriorityNATDest)
+	loopback := map[bool]netip.Prefix{true: netip.MustParsePrefix("::1/128"), false: netip.MustParsePrefix("127.0.0.0/8")}
+	for _, c := range []*nftables.Chain{pre, out} {
+		for _, six := range []bool{false, true} {
+			any, own := s.any4, s.own4
+			if six {
+				any, own = s.any6, s.own6
+			}
+			b.rule(c, destination(loopback[six], false), local(), publishedOn(own, six, true))
+			b.rule(c, destination(loopback[six], false), local(), publishedOn(any, six, false))
+		}
+	}
+}
+
+// buildBridge drops what a container sends with a MAC or an address that is another's.
+func (s *sets) buildBridge(b *builder) {
+	name := nftables.TypeIFName
+	s.ends = b.set(nftables.Set{Name: "ends", KeyType: name}, nil)
+	s.macs = b.set(nftables.Set{Name: "macs", Concatenation: true, KeyType: concatType(name, nftables.TypeEtherAddr)}, nil)
+	s.v4 = b.set(nftables.Set{Name: "addresses4", Concatenation: true, KeyType: concatType(name, nftables.TypeIPAddr)}, nil)
+	s.v6 = b.set(nftables.Set{Name: "addresses6", Concatenation: true, KeyType: concatType(name, nftables.TypeIP6Addr)}, nil)
+	c := b.chain("prerouting", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, -300)
+	drop := verdict(expr.VerdictDrop)
+	b.rule(c, notIn(s.ends), verdict(expr.VerdictAccept))
+	b.rule(c, spoofed(s.macs, payload(expr.PayloadBaseLLHeader, 6, 6)), drop)
+	b.rule(c, etherType(unix.ETH_P_ARP), spoofed(s.v4, payload(expr.PayloadBaseNetworkHeader, 14, 4)), drop)
+	b.rule(c, etherType(unix.ETH_P_ARP), spoofed(s.macs, payload(expr.PayloadBaseNetworkHeader, 8, 6)), drop)
+	b.rule(c, etherType(unix.ETH_P_IP), spoofed(s.v4, payload(expr.PayloadBaseNetworkHeader, 12, 4)), drop)
+	b.rule(c, etherType(unix.ETH_P_IPV6), spoofed(s.v6, payload(expr.PayloadBaseNetworkHeader, 8, 16)), drop)
+	const neighborAdvertisement, routerAdvertisement, redirect = 136, 134, 137
+	icmp := func(kind byte) []expr.Any {
+		return append(transport(unix.IPPROTO_ICMPV6), append(payload(expr.PayloadBaseTransportHeader, 0, 1), equal([]byte{kind})...)...)
+	}
+	b.rule(c, etherType(unix.ETH_P_IPV6), icmp(neighborAdvertisement), spoofed(s.v6, payload(expr.PayloadBaseTransportHeader, 8, 16)), drop)
+	for _, kind := range []byte{routerAdvertisement, redirect} { // no container is a router of its network
+		b.rule(c, etherType(unix.ETH_P_IPV6), icmp(kind), drop)
+	}
+}
+
+// The matches. Each leaves what it loads in register 1, and in register 2 the second part of a concatenation.
+
+func meta(key expr.MetaKey) []expr.Any { return []expr.Any{&expr.Meta{Key: key, Register: 1}} }
+
+func lookup(set *nftables.Set, invert bool) []expr.Any {
+	return []expr.Any{&expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID, Invert: invert}}
+}
+
+func in(set *nftables.Set) []expr.Any    { return append(meta(expr.MetaKeyIIFNAME), lookup(set, false)...) }
+func out(set *nftables.Set) []expr.Any   { return append(meta(expr.MetaKeyOIFNAME), lookup(set, false)...) }
+func notIn(set *nftables.Set) []expr.Any { return append(meta(expr.MetaKeyIIFNAME), lookup(set, true)...) }
+
+func equal(data []byte) []expr.Any {
+	return []expr.Any{&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data}}
+}
+
+func payload(base expr.PayloadBase, offset, length uint32) []expr.Any {
+	return []expr.Any{&expr.Payload{DestRegister: 1, Base: base, Offset: offset, Len: length}}
+}
+
+func transport(protocol byte) []expr.Any {
+	return append(meta(expr.MetaKeyL4PROTO), equal([]byte{protocol})...)
+}
+
+func port(protocol byte, number uint16) []expr.Any {
+	return append(transport(protocol), append(payload(expr.PayloadBaseTransportHeader, 2, 2), equal(binaryutil.BigEndian.PutUint16(number))...)...)
+}
+
+func etherType(kind uint16) []expr.Any {
+	return append(meta(expr.MetaKeyPROTOCOL), equal(binaryutil.BigEndian.PutUint16(kind))...)
+}
+
+// spoofed matches when the interface with the value of the field is not in the set.
+func spoofed(set *nftables.Set, field []expr.Any) []expr.Any {
+	second := *field[0].(*expr.Payload) //nolint:forcetypeassert // payload makes it
+	second.DestRegister = 2
+	return append(append(meta(expr.MetaKeyIIFNAME), &second), lookup(set, true)...)
+}
+
+func family(p netip.Prefix) []expr.Any {
+	proto := byte(unix.NFPROTO_IPV4)
+	if p.Addr().Is6() {
+		proto = unix.NFPROTO_IPV6
+	}
+	return append(meta(expr.MetaKeyNFPROTO), equal([]byte{proto})...)
+}
+
+// address matches when the address at the offset in the IP header is in the prefix, or when it is not.
+func address(p netip.Prefix, offset4, offset6 uint32, within bool) []expr.Any {
+	size, offset := uint32(4), offset4
+	if p.Addr().Is6() {
+		size, offset = 16, offset6
+	}
+	op := expr.CmpOpEq
+	if !within {
+		op = expr.CmpOpNeq
+	}
+	mask := make([]byte, size)
+	for i := range p.Bits() {
+		mask[i/8] |= 0x80 >> (i % 8)
+	}
+	e := append(family(p), payload(expr.PayloadBaseNetworkHeader, offset, size)...)
+	return append(e, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: mask, Xor: make([]byte, size)},
+		&expr.Cmp{Op: op, Register: 1, Data: p.Masked().Addr().AsSlice()})
+}
+
+func source(p netip.Prefix, within bool) []expr.Any      { return address(p, 12, 8, within) }
+func destination(p netip.Prefix, within bool) []expr.Any { return address(p, 16, 24, within) }
+
+// bits matches when one of the bits of a 32-bit field is set.
+func bits(field expr.Any, mask uint32) []expr.Any {
+	return []expr.Any{
+		field, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(mask), Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
+	}
+}
+
+// known matches packets of connections that were let in.
+func known() []expr.Any {
+	return bits(&expr.Ct{Key: expr.CtKeySTATE, Register: 1}, expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED)
+}
+
+// translated matches packets that a published port has led here (enum ip_conntrack_status, IPS_DST_NAT).
+func translated() []expr.Any {
+	const dstNAT = 1 << 5
+	return bits(&expr.Ct{Key: expr.CtKeySTATUS, Register: 1}, dstNAT)
+}
+
+// local matches packets for an address of this host.
+func local() []expr.Any {
+	return []expr.Any{
+		&expr.Fib{Register: 1, FlagDADDR: true, ResultADDRTYPE: true},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL)},
+	}
+}
+
+// publishedOn looks a packet's protocol, its address with own, and its port up, and sends it where the map says.
+func publishedOn(set *nftables.Set, six, own bool) []expr.Any {
+	fam, offset, size, regs := uint32(unix.NFPROTO_IPV4), uint32(16), uint32(4), uint32(1)
+	if six {
+		fam, offset, size, regs = unix.NFPROTO_IPV6, 24, 16, 4
+	}
+	const reg32 = 8 // NFT_REG32_00: registers of four bytes
+	e := []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg32}}
+	next := uint32(reg32 + 1)
+	if own {
+		e = append(e, &expr.Payload{DestRegister: next, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: size})
+		next += regs
+	}
+	e = append(e, &expr.Payload{DestRegister: next, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		&expr.Lookup{SourceRegister: reg32, DestRegister: reg32, IsDestRegSet: true, SetName: set.Name, SetID: set.ID})
+	return append(e, &expr.NAT{Type: expr.NATTypeDestNAT, Family: fam, RegAddrMin: reg32, RegProtoMin: reg32 + regs, Specified: true})
+}
+
+func masquerade() []expr.Any { return []expr.Any{&expr.Masq{}} }
+
+func verdict(kind expr.VerdictKind) []expr.Any { return []expr.Any{&expr.Verdict{Kind: kind}} }

@@ -1,0 +1,113 @@
+package filter
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+)
+
+// sets are the sets that change when a container comes or goes; the rules look into them and stay.
+type sets struct {
+	ends, macs, v4, v6 *nftables.Set // of table bridge
+	any4, any6         *nftables.Set // maps: protocol . port → address . port
+	own4, own6         *nftables.Set // maps: protocol . address of the host . port → address . port
+}
+
+func ifname(name string) []byte {
+	b := make([]byte, 16)
+	copy(b, name)
+	return b
+}
+
+// padded fills a part of a concatenation up to the next register.
+func padded(b []byte) []byte { return append(b, make([]byte, (4-len(b)%4)%4)...) }
+
+func concat(parts ...[]byte) []byte {
+	var key []byte
+	for _, p := range parts {
+		key = append(key, padded(append([]byte(nil), p...))...)
+	}
+	return key
+}
+
+// elements of a member: its interface, its MAC, its addresses of both families. What the kernel gives it by itself in IPv6
+// is among them: the link-local address made of the MAC, and none while it looks whether that is free.
+func (s *sets) elements(m Member) map[*nftables.Set][]nftables.SetElement {
+	name := ifname(m.HostEnd)
+	e := map[*nftables.Set][]nftables.SetElement{
+		s.ends: {{Key: name}},
+		s.macs: {{Key: concat(name, m.MAC)}},
+	}
+	if m.Free {
+		return e
+	}
+	v6 := []netip.Addr{netip.IPv6Unspecified(), linkLocal(m.MAC)}
+	for _, a := range m.Addresses {
+		if a.Is4() {
+			e[s.v4] = append(e[s.v4], nftables.SetElement{Key: concat(name, a.AsSlice())})
+		} else {
+			v6 = append(v6, a)
+		}
+	}
+	for _, a := range v6 {
+		e[s.v6] = append(e[s.v6], nftables.SetElement{Key: concat(name, a.AsSlice())})
+	}
+	return e
+}
+
+// linkLocal is the modified EUI-64 address of an interface (RFC 4291, appendix A).
+func linkLocal(mac net.HardwareAddr) netip.Addr {
+	a := [16]byte{0: 0xfe, 1: 0x80, 8: mac[0] ^ 2, 9: mac[1], 10: mac[2], 11: 0xff, 12: 0xfe, 13: mac[3], 14: mac[4], 15: mac[5]}
+	return netip.AddrFrom16(a)
+}
+
+func (s *sets) addMember(conn *nftables.Conn, m Member) error {
+	for set, list := range s.elements(m) {
+		if err := conn.SetAddElements(set, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sets) removeMember(conn *nftables.Conn, m Member) error {
+	for set, list := range s.elements(m) {
+		if err := conn.SetDeleteElements(set, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// element is a published port in the map that it belongs to.
+func (s *sets) element(f Forward) (*nftables.Set, nftables.SetElement) {
+	port := binaryutil.BigEndian.PutUint16(f.HostPort)
+	to := concat(f.To.Addr().AsSlice(), binaryutil.BigEndian.PutUint16(f.To.Port()))
+	set := s.any4
+	key := concat([]byte{f.Protocol}, port)
+	if f.HostIP.IsValid() {
+		set, key = s.own4, concat([]byte{f.Protocol}, f.HostIP.AsSlice(), port)
+	}
+	if f.To.Addr().Is6() {
+		set = map[*nftables.Set]*nftables.Set{s.any4: s.any6, s.own4: s.own6}[set]
+	}
+	return set, nftables.SetElement{Key: key, Val: to}
+}
+
+func (s *sets) replaceForwards(conn *nftables.Conn, before, now []Forward) error {
+	for _, f := range before {
+		set, e := s.element(f)
+		if err := conn.SetDeleteElements(set, []nftables.SetElement{e}); err != nil {
+			return err
+		}
+	}
+	for _, f := range now {
+		set, e := s.element(f)
+		if err := conn.SetAddElements(set, []nftables.SetElement{e}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

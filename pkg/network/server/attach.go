@@ -1,0 +1,285 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"hull.dev/hull/pkg/atomicfile"
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/network"
+	"hull.dev/hull/pkg/network/bridge"
+	"hull.dev/hull/pkg/network/filter"
+	"hull.dev/hull/pkg/network/names"
+	"hull.dev/hull/pkg/network/ports"
+	"hull.dev/hull/pkg/network/wire"
+)
+
+// attach puts a container on its networks. One that is attached already, by an attach whose answer was lost, is taken off
+// first.
+func (s *Server) attach(ctx context.Context, a *network.Attachment) (*wire.Answer, error) {
+	if a == nil || a.ID == "" || a.ID != filepath.Base(a.ID) {
+		return nil, errs.Invalid("attach: no container is named")
+	}
+	if err := s.detach(a.ID); err != nil {
+		return nil, err
+	}
+	if err := s.choose(a); err != nil {
+		return nil, err
+	}
+	if err := s.record(a); err != nil {
+		return nil, err
+	}
+	failpoint.Hit("attach/recorded")
+	s.attached[a.ID] = a
+	if err := s.make(ctx, a); err != nil {
+		return nil, errors.Join(err, s.detach(a.ID))
+	}
+	failpoint.Hit("attach/made")
+	return &wire.Answer{Attachment: a}, nil
+}
+
+// record writes what is about to be made.
+func (s *Server) record(a *network.Attachment) error {
+	data, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.path(wire.Attachments), 0o700); err != nil {
+		return err
+	}
+	return atomicfile.WriteVolatile(filepath.Join(s.path(wire.Attachments), a.ID), data)
+}
+
+// make makes what an attachment says, or what is missing of it.
+func (s *Server) make(ctx context.Context, a *network.Attachment) error {
+	if s.needsWayOut(a) {
+		s.way.begin(ctx)
+	}
+	if err := s.makeNetworks(ctx, a); err != nil {
+		return err
+	}
+	failpoint.Hit("attach/networks")
+	routed := map[bool]bool{} // families that have a default route
+	for i := range a.Joins {
+		j := &a.Joins[i]
+		if err := s.links.Join(a.ID, a.NetNS, j, defaultRoutes(j, routed)); err != nil {
+			return err
+		}
+		failpoint.Hit("attach/link")
+		m, err := member(a.ID, j)
+		if err != nil {
+			return err
+		}
+		if err := s.table.Add(a.ID+" "+j.Network.ID, m); err != nil {
+			return err
+		}
+	}
+	failpoint.Hit("attach/links")
+	s.names.SetHost(host(a))
+	if err := s.setPorts(a); err != nil {
+		return err
+	}
+	failpoint.Hit("attach/ports")
+	if s.needsWayOut(a) {
+		return s.way.wait(ctx)
+	}
+	return nil
+}
+
+// defaultRoutes drops the gateways of families whose default route leads over an earlier network.
+func defaultRoutes(j *network.Join, routed map[bool]bool) []netip.Addr {
+	if j.Network.Internal || j.Network.Options[network.OptionNoDefaultRoute] == "true" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(j.Gateways), func(g netip.Addr) bool {
+		had := routed[g.Is6()]
+		routed[g.Is6()] = true
+		return had
+	})
+}
+
+func (s *Server) needsWayOut(a *network.Attachment) bool {
+	return !s.options.Root && slices.ContainsFunc(a.Joins, func(j network.Join) bool { return !j.Network.Internal })
+}
+
+// makeNetworks makes the bridges that are not there yet, with their rules and name servers.
+func (s *Server) makeNetworks(ctx context.Context, a *network.Attachment) error {
+	fresh := false
+	for i := range a.Joins {
+		n := &a.Joins[i].Network
+		u := s.use(n)
+		if u.made {
+			continue
+		}
+		if err := s.links.Ensure(n); err != nil {
+			return err
+		}
+		u.network, u.made, fresh = *n, true, true
+		if err := s.setZone(ctx, n); err != nil {
+			return err
+		}
+	}
+	if !fresh {
+		return nil
+	}
+	return s.table.SetNetworks(s.inUse())
+}
+
+func (s *Server) inUse() []network.Network {
+	var list []network.Network
+	for _, u := range s.networks {
+		if u.made {
+			list = append(list, u.network)
+		}
+	}
+	return list
+}
+
+// setZone has the name server listen on the gateways of a network. As root one without names has the host's servers.
+func (s *Server) setZone(ctx context.Context, n *network.Network) error {
+	if s.options.Root && !n.DNS {
+		return nil
+	}
+	z := names.Zone{Name: n.ID, Names: n.DNS, Forward: !n.Internal}
+	for _, subnet := range n.Subnets {
+		z.Subnets = append(z.Subnets, subnet.Prefix)
+		if subnet.Gateway.IsValid() {
+			z.Listen = append(z.Listen, subnet.Gateway)
+		}
+	}
+	for _, server := range n.DNSServers {
+		z.Servers = append(z.Servers, netip.AddrPortFrom(server, 53))
+	}
+	if err := s.names.SetZone(ctx, z); err != nil {
+		return fmt.Errorf("name server of network %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// member is what the rules know of a join.
+func member(id string, j *network.Join) (filter.Member, error) {
+	mac, err := net.ParseMAC(j.MAC)
+	if err != nil {
+		return filter.Member{}, err
+	}
+	m := filter.Member{HostEnd: bridge.HostEnd(id, j), MAC: mac, Free: len(j.Given) == 0}
+	for _, g := range j.Given {
+		m.Addresses = append(m.Addresses, g.Addr())
+	}
+	return m, nil
+}
+
+// host is what the name server knows of an attachment.
+func host(a *network.Attachment) names.Host {
+	h := names.Host{ID: a.ID, Names: []string{a.Name, a.ID[:min(12, len(a.ID))]}, Addrs: map[string][]netip.Addr{}, Aliases: map[string][]string{}}
+	if a.Hostname != "" {
+		h.Names = append(h.Names, a.Hostname)
+	}
+	for _, j := range a.Joins {
+		for _, g := range j.Given {
+			h.Addrs[j.Network.ID] = append(h.Addrs[j.Network.ID], g.Addr())
+		}
+		h.Aliases[j.Network.ID] = j.Aliases
+	}
+	for _, server := range a.DNS {
+		if ip, err := netip.ParseAddr(server); err == nil {
+			h.Servers = append(h.Servers, netip.AddrPortFrom(ip, 53))
+		}
+	}
+	return h
+}
+
+// target is where published ports lead to: the addresses on the first network that has one, over which the default route
+// goes too.
+func target(a *network.Attachment) ports.Target {
+	t := ports.Target{ID: a.ID, Name: a.Name, Ports: a.Ports}
+	for i := range a.Joins {
+		j := &a.Joins[i]
+		for _, g := range j.Given {
+			if ip := g.Addr(); ip.Is4() && !t.V4.IsValid() {
+				t.V4 = ip
+			} else if ip.Is6() && !t.V6.IsValid() {
+				t.V6 = ip
+			}
+		}
+		if t.V4.IsValid() || t.V6.IsValid() {
+			t.NoReturn = len(defaultRoutes(j, map[bool]bool{})) == 0
+			break
+		}
+	}
+	return t
+}
+
+// setPorts publishes what the attachment says: by sockets of this process, and as root by the kernel, which leaves to the
+// sockets what comes from the host itself by a loopback address.
+func (s *Server) setPorts(a *network.Attachment) error {
+	t := target(a)
+	if !s.options.Root {
+		return s.ports.Set(t)
+	}
+	rules := forwards(a.Ports, t.V4, t.V6)
+	t.NoReturn = true
+	t.Ports = slices.DeleteFunc(slices.Clone(t.Ports), func(p network.Port) bool { return p.Protocol == "sctp" })
+	if err := s.ports.Set(t); err != nil {
+		return err
+	}
+	return s.table.SetForwards(a.ID, rules)
+}
+
+// detach takes a container off its networks. Each step is content with what is gone.
+func (s *Server) detach(id string) error {
+	a := s.attached[id]
+	if a == nil {
+		return nil
+	}
+	s.names.RemoveHost(id)
+	s.ports.Remove(id)
+	failpoint.Hit("detach/names")
+	err := s.table.SetForwards(id, nil)
+	for i := range a.Joins {
+		err = errors.Join(err, s.links.Leave(id, &a.Joins[i]), s.table.Remove(id+" "+a.Joins[i].Network.ID))
+	}
+	if err != nil {
+		return err
+	}
+	failpoint.Hit("detach/links")
+	if err := os.Remove(filepath.Join(s.path(wire.Attachments), id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	failpoint.Hit("detach/recorded")
+	delete(s.attached, id)
+	return s.dropUnused()
+}
+
+// dropUnused takes the networks away that no container is on any more.
+func (s *Server) dropUnused() error {
+	used := map[string]bool{}
+	for _, a := range s.attached {
+		for _, j := range a.Joins {
+			used[j.Network.ID] = true
+		}
+	}
+	gone := false
+	for id, u := range s.networks {
+		if used[id] || !u.made {
+			continue
+		}
+		s.names.RemoveZone(id)
+		if err := s.links.Remove(&u.network); err != nil {
+			return err
+		}
+		u.made, gone = false, true
+	}
+	if !gone {
+		return nil
+	}
+	return s.table.SetNetworks(s.inUse())
+}

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/network"
+	"hull.dev/hull/pkg/network/wire"
+)
+
+// restore makes what the last hull-net left right: names and ports of the containers that are attached, and what is missing
+// of their links. What cannot be made is complained of, and the others go on.
+func (s *Server) restore(ctx context.Context) error {
+	files, err := os.ReadDir(s.path(wire.Attachments))
+	if errors.Is(err, os.ErrNotExist) {
+		return s.table.Apply()
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		a, err := s.read(f.Name())
+		if err != nil {
+			s.say(fmt.Sprintf("attachment %s: %v", f.Name(), err))
+			continue
+		}
+		s.attached[a.ID] = a
+	}
+	if err := s.table.Apply(); err != nil {
+		return err
+	}
+	for id, a := range s.attached {
+		if !netns.Mounted(a.NetNS) { // a start that died, or a clean-up
+			err = s.detach(id)
+		} else {
+			err = s.make(ctx, a)
+		}
+		if err != nil {
+			s.say(fmt.Sprintf("container %s: %v", a.Name, err))
+		}
+	}
+	return nil
+}
+
+func (s *Server) read(name string) (*network.Attachment, error) {
+	data, err := os.ReadFile(filepath.Join(s.path(wire.Attachments), name))
+	if err != nil {
+		return nil, err
+	}
+	var a network.Attachment
+	if err := json.Unmarshal(data, &a); err != nil {
+		return nil, err
+	}
+	if a.ID != name {
+		return nil, fmt.Errorf("it is of container %q", a.ID)
+	}
+	return &a, nil
+}
+
+// report is what there is, and what should be there and is not.
+func (s *Server) report() *wire.Report {
+	r := &wire.Report{Uplink: s.way.name()}
+	for id := range s.attached {
+		r.Attached = append(r.Attached, id)
+	}
+	slices.Sort(r.Attached)
+	bridges, err := s.links.Bridges()
+	if err != nil {
+		return &wire.Report{Trouble: []string{err.Error()}}
+	}
+	for _, u := range s.networks {
+		if u.made && !slices.Contains(bridges, u.network.Interface) {
+			r.Trouble = append(r.Trouble, fmt.Sprintf("network %s has no bridge %s", u.network.Name, u.network.Interface))
+		}
+	}
+	return r
+}

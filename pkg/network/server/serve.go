@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/network/wire"
+)
+
+// askTime is how long who has connected may take to say what it wants.
+const askTime = 10 * time.Second
+
+// serve answers until the listener is closed, and then finishes what was begun.
+func (s *Server) serve(ctx context.Context, listener net.Listener) error {
+	s.rest()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		conn, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		wg.Go(func() {
+			defer conn.Close()
+			s.answer(ctx, conn)
+			s.rest()
+		})
+	}
+}
+
+// answer reads one request and acts. Nobody but the user's own processes gets an answer.
+func (s *Server) answer(ctx context.Context, conn net.Conn) {
+	if !own(conn) {
+		return
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(askTime))
+	var r wire.Request
+	if err := json.NewDecoder(io.LimitReader(conn, wire.MaxMessage)).Decode(&r); err != nil {
+		return
+	}
+	a, err := s.do(ctx, &r)
+	if errors.Is(err, errClosing) {
+		return // no answer: it asks the next
+	}
+	if err != nil {
+		a = &wire.Answer{Error: errs.NewFailure(err, wire.MaxMessage/4)}
+	}
+	if data, err := json.Marshal(a); err == nil {
+		_, _ = conn.Write(data)
+	}
+}
+
+// own reports whether the other end is a process of the same user.
+func own(conn net.Conn) bool {
+	c, ok := conn.(*net.UnixConn)
+	if !ok {
+		return false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var cred *unix.Ucred
+	err2 := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	return err == nil && err2 == nil && int(cred.Uid) == unix.Getuid()
+}
+
+func (s *Server) do(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return nil, errClosing
+	}
+	if s.idle != nil {
+		s.idle.Stop()
+		s.idle = nil
+	}
+	switch r.Op {
+	case wire.Attach:
+		return s.attach(ctx, r.Attachment)
+	case wire.Detach:
+		return &wire.Answer{}, s.detach(r.ID)
+	case wire.Connect:
+		return s.connect(ctx, r.ID, r.Join)
+	case wire.Disconnect:
+		return s.disconnect(r.ID, r.Network)
+	case wire.Ports:
+		return s.publish(r.ID, r.Ports)
+	case wire.Changed:
+		return &wire.Answer{}, s.change(ctx, r.Network)
+	case wire.Reload:
+		return &wire.Answer{}, s.reload(ctx, r.ID)
+	case wire.Status:
+		return &wire.Answer{Report: s.report()}, nil
+	}
+	return nil, errs.Invalid("hull-net does not know %q: hull and hull-net have to be of one release", r.Op)
+}
+
+// errClosing means that this hull-net ends.
+var errClosing = errors.New("it is about to end")
