@@ -6,22 +6,19 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"net/netip"
 	"path/filepath"
-	"strconv"
 
 	"hull.dev/hull/libpod/artifacts"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/libpod/internal/monitor"
 	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/libpod/networks"
 	"hull.dev/hull/libpod/registries"
 	"hull.dev/hull/libpod/system"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/events"
 	"hull.dev/hull/pkg/layers"
-	"hull.dev/hull/pkg/network"
-	"hull.dev/hull/pkg/network/wire"
 	"hull.dev/hull/pkg/rootless"
 )
 
@@ -30,6 +27,7 @@ type Options struct {
 	Layers       layers.Options
 	TmpDir       string // RUNTIMEDIR: holds what a reboot empties
 	VolumePath   string
+	NetworkDir   string // of definitions of networks
 	Events       string // file or none
 	Monitor      string // path of hull-conmon
 	RuntimeFlags []string
@@ -44,6 +42,7 @@ type Engine struct {
 	Others      containers.Others
 	Differences containers.Differences
 	Connections containers.Connections
+	Networks    *networks.Service
 	Images      *images.Service
 	Artifacts   *artifacts.Service
 	Registries  *registries.Service
@@ -91,9 +90,13 @@ func Open(o Options) (*Engine, error) {
 	e.Registries = &registries.Service{Transfer: newTransfer(o.Config)}
 	e.Containers = &containers.Service{
 		State: e.state, Layers: store, Images: imagesOf{e.Images}, Config: o.Config, Events: e.Events,
-		Monitor: &monitor.Starter{Path: o.Monitor}, Net: netClient(o, dirs), Networks: networkStore(o, dirs), Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
+		Monitor: &monitor.Starter{Path: o.Monitor}, Net: netClient(o, dirs), Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
 		Warn: o.Warn, Root: !rootless.Rootless(),
 	}
+	if e.Networks, err = newNetworks(e, o); err != nil {
+		return nil, err
+	}
+	e.Containers.Networks = e.Networks.Store
 	e.Differences = containers.Differences{Containers: e.Containers}
 	e.Connections = containers.Connections{Containers: e.Containers}
 	e.System = &system.Service{
@@ -101,41 +104,6 @@ func Open(o Options) (*Engine, error) {
 		Keepers: keepersOf(e), Registries: e.Registries, Config: o.Config, Events: e.Events, Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
 	}
 	return e, nil
-}
-
-// netClient asks hull-net, which works in the user's own folder of this graph root.
-func netClient(o Options, dirs containers.Dirs) *wire.Client {
-	path, err := o.Config.FindHelper("hull-net")
-	if err != nil {
-		path = "hull-net" // its start says that it is not there
-	}
-	c := &wire.Client{Dir: filepath.Join(dirs.Volatile, "net")}
-	c.Command = []string{path, "--dir", c.Dir}
-	if !rootless.Rootless() {
-		c.Command = append(c.Command, "--root")
-	} else if uplink := o.Config.Network.DefaultRootlessCmd; uplink != "" {
-		c.Command = append(c.Command, "--uplink", uplink)
-	}
-	if port := o.Config.Network.DNSBindPort; port != 0 {
-		c.Command = append(c.Command, "--dns-port", strconv.Itoa(int(port)))
-	}
-	return c
-}
-
-// networkStore is the folder of the networks' definitions.
-func networkStore(o Options, dirs containers.Dirs) *network.Store {
-	c := &o.Config.Network
-	s := &network.Store{Dir: c.NetworkConfigDir, Root: !rootless.Rootless(), Default: network.Default{Name: c.DefaultNetwork}}
-	if s.Dir == "" {
-		s.Dir = filepath.Join(dirs.Static, "networks")
-	}
-	s.Default.Subnet, _ = netip.ParsePrefix(c.DefaultSubnet)
-	for _, p := range c.DefaultSubnetPools {
-		if base, err := netip.ParsePrefix(p.Base); err == nil {
-			s.Pools = append(s.Pools, network.Pool{Base: base, Bits: p.Size})
-		}
-	}
-	return s
 }
 
 // Prepare begins, beside what the caller does next, with what each start of a container or of a process in one needs: a

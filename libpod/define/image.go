@@ -51,7 +51,7 @@ type ImageHistory struct {
 // Event is something that happened to an object (podman-events(1)).
 type Event struct {
 	Time       time.Time         `json:"time"`
-	Type       string            `json:"type"`   // container, image, volume, system
+	Type       string            `json:"type"`   // container, image, network, volume, system
 	Status     string            `json:"status"` // create, start, died, remove …
 	ID         string            `json:"id,omitempty"`
 	Name       string            `json:"name,omitempty"`

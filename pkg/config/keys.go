@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -49,12 +50,8 @@ func notBuilt() []string {
 		"engine.ssh_config",
 		"engine.volume_plugin_timeout",
 		"engine.volume_plugins",
-		"network.default_network",
-		"network.default_subnet",
-		"network.default_subnet_pools",
 		"network.dns_bind_port",
 		"network.firewall_driver",
-		"network.network_config_dir",
 		"secrets",
 	}
 }
@@ -152,6 +149,26 @@ func (c *Config) check() error {
 	if c.set["containers.umask"] != "" {
 		if n, err := strconv.ParseUint(c.Containers.Umask, 8, 32); err != nil || n > 0o777 {
 			return c.wrong("containers.umask", c.Containers.Umask, `a umask looks like "0022"`)
+		}
+	}
+	return c.checkNetwork()
+}
+
+// checkNetwork refuses ranges that no network can be in.
+func (c *Config) checkNetwork() error {
+	const subnet, pools = "network.default_subnet", "network.default_subnet_pools"
+	if c.set[subnet] != "" {
+		if _, err := netip.ParsePrefix(c.Network.DefaultSubnet); err != nil {
+			return c.wrong(subnet, c.Network.DefaultSubnet, `a subnet looks like "10.88.0.0/16"`)
+		}
+	}
+	if c.set[pools] == "" {
+		return nil
+	}
+	for _, pool := range c.Network.DefaultSubnetPools {
+		p, err := netip.ParsePrefix(pool.Base)
+		if err != nil || !p.Addr().Is4() || pool.Size < p.Bits() || pool.Size > p.Addr().BitLen() {
+			return c.wrong(pools, fmt.Sprintf("%s, size %d", pool.Base, pool.Size), `a pool looks like {base = "10.89.0.0/16", size = 24}; size is the length of a prefix, IPv4 alone`)
 		}
 	}
 	return nil

@@ -194,18 +194,22 @@ func TestWarnings(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"\n[containers\n":                            "FILE: line 3",
-		"[containers]\n# c\ninit = \"yes\"":          `FILE: line 3 (last key "containers.init")`,
-		"[engine]\nstop_timeout = -1":                `FILE: line 2 (last key "engine.stop_timeout"): -1 is out of range`,
-		"[containers]\nenv = 3":                      `FILE: line 2 (last key "containers.env"): a list of strings`,
-		"[containers]\nenv = [1]":                    `and one is the int64 1`,
-		"[containers]\nenv = [{apend=true}]":         "{append=true}",
-		"[containers]\n\nlog_driver = \"k8sfile\"":   `FILE: key "containers.log_driver" is "k8sfile"; did you mean "k8s-file"?`,
-		"[engine]\npull_policy = \"sometimes\"":      `is "sometimes"; it is one of always, missing, never, newer`,
-		"[containers]\nshm_size = \"64q\"":           `"containers.shm_size" is "64q"; a size looks like "64m"`,
-		"[containers]\numask = \"99\"":               `"containers.umask" is "99"`,
-		"[engine]\nevents_logfile_max_size = \"-1\"": "a size looks like",
-		"[containers]\ninit = true\ninit = false":    "FILE: line 3",
+		"\n[containers\n":                                                         "FILE: line 3",
+		"[containers]\n# c\ninit = \"yes\"":                                       `FILE: line 3 (last key "containers.init")`,
+		"[engine]\nstop_timeout = -1":                                             `FILE: line 2 (last key "engine.stop_timeout"): -1 is out of range`,
+		"[containers]\nenv = 3":                                                   `FILE: line 2 (last key "containers.env"): a list of strings`,
+		"[containers]\nenv = [1]":                                                 `and one is the int64 1`,
+		"[containers]\nenv = [{apend=true}]":                                      "{append=true}",
+		"[containers]\n\nlog_driver = \"k8sfile\"":                                `FILE: key "containers.log_driver" is "k8sfile"; did you mean "k8s-file"?`,
+		"[engine]\npull_policy = \"sometimes\"":                                   `is "sometimes"; it is one of always, missing, never, newer`,
+		"[containers]\nshm_size = \"64q\"":                                        `"containers.shm_size" is "64q"; a size looks like "64m"`,
+		"[network]\ndefault_subnet = \"10.88\"":                                   `"network.default_subnet" is "10.88"; a subnet looks like "10.88.0.0/16"`,
+		"[network]\ndefault_subnet_pools = [{base = \"10.0.0.0/16\", size = 8}]":  `"network.default_subnet_pools" is "10.0.0.0/16, size 8"; a pool looks like`,
+		"[network]\ndefault_subnet_pools = [{base = \"10.0.0.0/16\", size = 33}]": `size 33`,
+		"[network]\ndefault_subnet_pools = [{base = \"fd00::/16\", size = 64}]":   `IPv4 alone`,
+		"[containers]\numask = \"99\"":                                            `"containers.umask" is "99"`,
+		"[engine]\nevents_logfile_max_size = \"-1\"":                              "a size looks like",
+		"[containers]\ninit = true\ninit = false":                                 "FILE: line 3",
 	} {
 		dir := write(t, map[string]string{"c": text})
 		_, _, err := Load(Options{Getenv: env("CONTAINERS_CONF", dir+"/c")})

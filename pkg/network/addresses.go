@@ -77,11 +77,14 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return last
 }
 
-// firstGateway is the address that a subnet's gateway has when none is asked for: its first.
-func firstGateway(p netip.Prefix) netip.Addr {
+// firstOf is the first address of p behind its own; gateways have it that nobody asked for.
+func firstOf(p netip.Prefix) netip.Addr {
 	first := p.Masked().Addr()
 	if p.IsSingleIP() {
 		return first
 	}
 	return first.Next()
 }
+
+// LeaseOf is the range of all addresses of p but its own.
+func LeaseOf(p netip.Prefix) LeaseRange { return LeaseRange{Start: firstOf(p), End: lastOf(p)} }

@@ -80,14 +80,14 @@ func (w *world) complete(n *Network) error {
 	if err := w.checkRoot(n); err != nil {
 		return err
 	}
-	n.ID, n.Created = newID(), time.Now()
+	n.ID, n.Created = newID(), time.Now().Round(0) // without a reading of the process' own clock
 	return nil
 }
 
 // completeGateway gives a subnet its first address as a gateway, unless nothing leads out and nobody answers for names.
 func (*world) completeGateway(n *Network, s *Subnet) {
 	if !s.Gateway.IsValid() && (!n.Internal || n.DNS) && s.Prefix.IsValid() {
-		s.Gateway = firstGateway(s.Prefix)
+		s.Gateway = firstOf(s.Prefix)
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *Store) implicit(all []Network) (n *Network, moved bool, err error) {
 	w := &world{all, host, s.Root, s.Pools}
 	sum := sha256.Sum256([]byte(s.Default.Name))
 	n = &Network{
-		Name: s.Default.Name, ID: hex.EncodeToString(sum[:]), Driver: DriverBridge, Interface: defaultBridge, Created: time.Now(),
+		Name: s.Default.Name, ID: hex.EncodeToString(sum[:]), Driver: DriverBridge, Interface: defaultBridge, Created: time.Now().Round(0),
 		IPAM: map[string]string{IPAMDriver: IPAMHostLocal},
 	}
 	p := s.Default.Subnet
@@ -43,7 +43,7 @@ func (s *Store) implicit(all []Network) (n *Network, moved bool, err error) {
 		n.Interface, moved = w.freeInterface(false), true
 	}
 	n.IPv6 = p.Addr().Is6()
-	n.Subnets = []Subnet{{Prefix: p, Gateway: firstGateway(p)}}
+	n.Subnets = []Subnet{{Prefix: p, Gateway: firstOf(p)}}
 	return n, moved, nil
 }
 

@@ -58,6 +58,9 @@ func NewSandbox(t testing.TB) *Sandbox {
 	} else {
 		s.Vars = append(s.Vars, "XDG_RUNTIME_DIR="+runtime, "XDG_DATA_HOME="+filepath.Join(s.Dir, "data"))
 	}
+	if Oracle() {
+		engine += fmt.Sprintf("[network]\nnetwork_config_dir = %q\n", filepath.Join(s.Dir, "networks")) // root's is in /etc
+	}
 	// Most stories need no network, and none is the fastest.
 	engine += "[containers]\nlog_driver = \"k8s-file\"\nnetns = \"none\"\n"
 	if p.Identity == "root" {

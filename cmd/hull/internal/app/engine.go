@@ -9,6 +9,7 @@ import (
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
 	"hull.dev/hull/cmd/hull/internal/manifest"
+	"hull.dev/hull/cmd/hull/internal/network"
 	"hull.dev/hull/cmd/hull/internal/registry"
 	"hull.dev/hull/cmd/hull/internal/system"
 	"hull.dev/hull/libpod"
@@ -41,7 +42,7 @@ func (d deps) reader(context.Context) (*libpod.Engine, error) {
 		Layers: layers.Options{
 			Root: g.root, RunRoot: g.runRoot, Driver: g.storageDriver, DriverOptions: g.storageOpts, ImageStore: g.imageStore,
 		},
-		TmpDir: c.Engine.TmpDir, VolumePath: c.Engine.VolumePath, Events: c.Engine.EventsLogger, Monitor: g.conmon, Config: c, Warn: warn, Self: argv,
+		TmpDir: c.Engine.TmpDir, VolumePath: c.Engine.VolumePath, NetworkDir: c.Network.NetworkConfigDir, Events: c.Engine.EventsLogger, Monitor: g.conmon, Config: c, Warn: warn, Self: argv,
 	}
 	for _, flag := range g.runtimeFlags {
 		o.RuntimeFlags = append(o.RuntimeFlags, "--"+strings.TrimPrefix(flag, "--"))
@@ -89,6 +90,19 @@ func (d deps) manifest() manifest.Deps {
 		}
 		return images.Lists{Service: e.Images}, nil
 	}}
+}
+
+func (d deps) network() network.Deps {
+	open := func(from func(context.Context) (*libpod.Engine, error)) func(context.Context) (network.Engine, error) {
+		return func(ctx context.Context) (network.Engine, error) {
+			e, err := from(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return e.Networks, nil
+		}
+	}
+	return network.Deps{Streams: d.streams, Engine: open(d.engine), Reader: open(d.reader)}
 }
 
 func (d deps) registry() registry.Deps {

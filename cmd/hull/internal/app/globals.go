@@ -25,6 +25,7 @@ type globals struct {
 	storageOpts   []string // --storage-opt
 	tmpDir        string   // --tmpdir: hull's own runtime directory
 	volumePath    string   // --volumepath
+	networkDir    string   // --network-config-dir
 	runtime       string   // --runtime: a name in containers.conf or a path
 	runtimeFlags  []string // --runtime-flag, without the two dashes
 	conmon        string   // --conmon: path of hull-conmon
@@ -47,6 +48,7 @@ func (g *globals) add(fs *pflag.FlagSet) {
 	fs.StringVar(&g.imageStore, "imagestore", "", "Path to the image store, when it is not below the root directory")
 	fs.StringVar(&g.logLevel, "log-level", "warn", "Log messages of this level and above ("+strings.Join(logLevels(), ", ")+")")
 	fs.StringArrayVar(&g.modules, "module", nil, "Load this containers.conf module (may be given several times)")
+	fs.StringVar(&g.networkDir, "network-config-dir", "", "Path to the directory of the definitions of networks")
 	fs.StringVar(&g.root, "root", "", "Path to the directory in which data, including images, is stored")
 	fs.StringVar(&g.runRoot, "runroot", "", "Path to the directory of the state that a reboot empties")
 	fs.StringVar(&g.runtime, "runtime", "", "OCI runtime: a name in containers.conf or a path")

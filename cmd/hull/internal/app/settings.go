@@ -39,6 +39,7 @@ func (g *globals) settings() (*config.Config, error) {
 		{g.events, &c.Engine.EventsLogger},
 		{g.tmpDir, &c.Engine.TmpDir},
 		{g.volumePath, &c.Engine.VolumePath},
+		{g.networkDir, &c.Network.NetworkConfigDir},
 	} {
 		if o.flag != "" {
 			*o.key = o.flag

@@ -11,6 +11,7 @@ import (
 	"hull.dev/hull/cmd/hull/internal/container"
 	"hull.dev/hull/cmd/hull/internal/image"
 	"hull.dev/hull/cmd/hull/internal/manifest"
+	"hull.dev/hull/cmd/hull/internal/network"
 	"hull.dev/hull/cmd/hull/internal/registry"
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/cmd/hull/internal/system"
@@ -154,6 +155,16 @@ func ofOthers() []entry {
 		{"manifest", "push", func(d deps) *cobra.Command { return manifest.NewPush(d.manifest()) }},
 		{"manifest", "remove", func(d deps) *cobra.Command { return manifest.NewRemove(d.manifest()) }},
 		{"manifest", "rm", func(d deps) *cobra.Command { return manifest.NewRm(d.manifest()) }},
+		{"network", "connect", func(d deps) *cobra.Command { return container.NewConnect(d.container()) }},
+		{"network", "create", func(d deps) *cobra.Command { return network.NewCreate(d.network()) }},
+		{"network", "disconnect", func(d deps) *cobra.Command { return container.NewDisconnect(d.container()) }},
+		{"network", "exists", func(d deps) *cobra.Command { return network.NewExists(d.network()) }},
+		{"network", "inspect", func(d deps) *cobra.Command { return network.NewInspect(d.network()) }},
+		{"network", "ls list", func(d deps) *cobra.Command { return network.NewList(d.network()) }},
+		{"network", "prune", func(d deps) *cobra.Command { return network.NewPrune(d.network()) }},
+		{"network", "reload", func(d deps) *cobra.Command { return container.NewReload(d.container()) }},
+		{"network", "rm remove", func(d deps) *cobra.Command { return network.NewRm(d.network()) }},
+		{"network", "update", func(d deps) *cobra.Command { return network.NewUpdate(d.network()) }},
 		{"system", "check", func(d deps) *cobra.Command { return system.NewCheck(d.system()) }},
 		{"system", "df", func(d deps) *cobra.Command { return system.NewDf(d.system()) }},
 		{"system", "events", func(d deps) *cobra.Command { return system.NewEvents(d.system()) }},

@@ -92,6 +92,9 @@ type eventReport struct {
 
 func report(e define.Event) eventReport {
 	r := eventReport{ID: e.ID, Image: e.Image, Name: e.Name, Status: e.Status, Time: e.Time, Type: e.Type, Attributes: e.Attributes}
+	if e.Type == "network" {
+		r.Name, r.Network = "", e.Name
+	}
 	if e.ExitCode != nil {
 		r.ContainerExitCode = *e.ExitCode
 	}
@@ -114,6 +117,8 @@ func (r eventReport) line(short bool) string {
 		return fmt.Sprintf("%s %s (%s)", text, id, strings.Join(details, ", "))
 	case "image":
 		return fmt.Sprintf("%s %s %s", text, id, r.Name)
+	case "network":
+		return fmt.Sprintf("%s %s (name=%s, type=%s)", text, r.ID, r.Network, r.Attributes["driver"])
 	case "volume":
 		return fmt.Sprintf("%s %s", text, r.Name)
 	}
