@@ -93,7 +93,9 @@ func without(list []define.PortMapping, text string) ([]define.PortMapping, erro
 		return nil, errs.Invalid("%q is no port of the host: write PORT or PORT/udp", text)
 	}
 	p := ports[0]
-	i := slices.IndexFunc(list, func(m define.PortMapping) bool { return m.HostPort == p.Host && m.Range == p.Count && m.Protocol == p.Protocol })
+	i := slices.IndexFunc(list, func(m define.PortMapping) bool {
+		return m.HostPort == p.Host && m.Range == p.Count && m.Protocol == p.Protocol
+	})
 	if i < 0 {
 		return nil, errs.NotFound("port %s of the host is not published", text)
 	}

@@ -115,7 +115,7 @@ type Image struct {
 
 // Message is one line of descriptor 4; one field is set.
 type Message struct {
-	Progress *Progress `json:"progress,omitempty"`
-	Result   *Result   `json:"result,omitempty"`
-	Error    *errs.Failure  `json:"error,omitempty"`
+	Progress *Progress     `json:"progress,omitempty"`
+	Result   *Result       `json:"result,omitempty"`
+	Error    *errs.Failure `json:"error,omitempty"`
 }

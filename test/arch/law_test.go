@@ -38,10 +38,14 @@ var leaves = map[string]string{
 	"pkg/imagecopy":         "pkg/errs",
 	"pkg/journal":           "pkg/errs",
 	"pkg/layers":            "pkg/errs pkg/failpoint pkg/reference",
-	"pkg/netns":             "pkg/errs",
-	"pkg/network/ports":     "pkg/errs pkg/netns pkg/network",
 	"pkg/moment":            "pkg/errs",
 	"pkg/network":           "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile",
+	"pkg/network/bridge":    "pkg/netns pkg/network",
+	"pkg/network/filter":    "pkg/netns pkg/network",
+	"pkg/network/ports":     "pkg/errs pkg/netns pkg/network",
+	"pkg/network/server":    "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile pkg/netns pkg/network pkg/network/bridge pkg/network/filter pkg/network/names pkg/network/ports pkg/network/uplink pkg/network/wire",
+	"pkg/network/uplink":    "pkg/errs pkg/netns pkg/network",
+	"pkg/network/wire":      "pkg/errs pkg/network",
 	"pkg/ociruntime":        "pkg/errs",
 	"pkg/reference":         "pkg/errs",
 	"pkg/rootless":          "pkg/errs pkg/lockfile",
@@ -61,7 +65,7 @@ var pure = map[string]string{
 var onlyIn = map[string]string{
 	"C":                           "pkg/rootless pkg/hugeheap",
 	"unsafe":                      "pkg/rootless pkg/netns pkg/transfer conmon",
-	"os/exec":                     "pkg/gpg pkg/imagecopy pkg/journal pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
+	"os/exec":                     "pkg/gpg pkg/imagecopy pkg/journal pkg/network/uplink pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
 	"database/sql":                "libpod/internal/state",
 	"github.com/mattn/go-sqlite3": "libpod/internal/state",
 	"github.com/spf13/cobra":      "cmd",
@@ -87,5 +91,4 @@ const (
 // go from here.
 var exceptions = map[string]string{
 	"libpod/containers imports conmon/protocol": "it reads the monitor's status file for every ps and writes its request; a door in libpod/internal/monitor would only forward",
-	"pkg/netns imports os/exec":                 "it starts pasta and slirp4netns, until the uplinks have a package of their own",
 }

@@ -130,11 +130,11 @@ func address(list ...string) error {
 func (l *lan) serve(t testing.TB) {
 	t.Helper()
 	must(t, l.thread.Do(func() error {
-		tcp, err := net.Listen("tcp", fmt.Sprintf(":%d", LanPort)) //nolint:noctx // no name is looked up
+		tcp, err := net.Listen("tcp", fmt.Sprintf(":%d", LanPort))
 		if err != nil {
 			return err
 		}
-		udp, err := net.ListenPacket("udp", fmt.Sprintf(":%d", LanPort)) //nolint:noctx // as above
+		udp, err := net.ListenPacket("udp", fmt.Sprintf(":%d", LanPort))
 		if err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func (l *lan) serve(t testing.TB) {
 // agent makes connections from lan.
 func (l *lan) agent(t testing.TB, base string) {
 	t.Helper()
-	listener, err := net.Listen("unix", lanSocket(base)) //nolint:noctx // a path
+	listener, err := net.Listen("unix", lanSocket(base))
 	must(t, err)
 	must(t, os.Chmod(lanSocket(base), 0o666))
 	t.Cleanup(func() { _ = listener.Close() })
@@ -208,7 +208,7 @@ func (l *lan) exchange(kind, to, text string) ([]byte, error) {
 	}
 	var conn net.Conn
 	err = l.thread.Do(func() (err error) {
-		conn, err = net.DialTimeout(kind, where.String(), patience) //nolint:noctx // an address in digits
+		conn, err = net.DialTimeout(kind, where.String(), patience)
 		return err
 	})
 	if err != nil {
@@ -234,7 +234,7 @@ func (l *lan) exchange(kind, to, text string) ([]byte, error) {
 // FromLan has the agent of the suite with this base folder connect to an address from another machine than the host: over
 // "tcp" or "udp", sending the text. It returns what came back; an error of the network is a line that begins with "error:".
 func FromLan(base, kind, to, text string) (string, error) {
-	c, err := net.Dial("unix", lanSocket(base)) //nolint:noctx // a path
+	c, err := net.Dial("unix", lanSocket(base))
 	if err != nil {
 		return "", err
 	}

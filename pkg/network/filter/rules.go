@@ -20,7 +20,7 @@ type builder struct {
 
 func (b *builder) chain(name string, kind nftables.ChainType, hook *nftables.ChainHook, priority nftables.ChainPriority) *nftables.Chain {
 	return b.conn.AddChain(&nftables.Chain{
-		Name: name, Table: b.table, Type: kind, Hooknum: hook, Priority: nftables.ChainPriorityRef(priority),
+		Name: name, Table: b.table, Type: kind, Hooknum: hook, Priority: &priority,
 	})
 }
 
@@ -89,7 +89,9 @@ func (t *Table) buildForward(b *builder) {
 	c := b.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
 	all := t.interfaces(b, "bridges", func(*network.Network) bool { return true })
 	internal := t.interfaces(b, "internal", func(n *network.Network) bool { return n.Internal })
-	isolated := t.interfaces(b, "isolated", func(n *network.Network) bool { return n.Options[network.OptionIsolate] != "" && n.Options[network.OptionIsolate] != "false" })
+	isolated := t.interfaces(b, "isolated", func(n *network.Network) bool {
+		return n.Options[network.OptionIsolate] != "" && n.Options[network.OptionIsolate] != "false"
+	})
 	strict := t.interfaces(b, "strict", func(n *network.Network) bool { return n.Options[network.OptionIsolate] == "strict" })
 	b.rule(c, in(internal), verdict(expr.VerdictDrop))
 	b.rule(c, out(internal), verdict(expr.VerdictDrop))
@@ -162,12 +164,12 @@ func (s *sets) buildPublished(b *builder) {
 	loopback := map[bool]netip.Prefix{true: netip.MustParsePrefix("::1/128"), false: netip.MustParsePrefix("127.0.0.0/8")}
 	for _, c := range []*nftables.Chain{pre, out} {
 		for _, six := range []bool{false, true} {
-			any, own := s.any4, s.own4
+			each, own := s.any4, s.own4
 			if six {
-				any, own = s.any6, s.own6
+				each, own = s.any6, s.own6
 			}
 			b.rule(c, destination(loopback[six], false), local(), publishedOn(own, six, true))
-			b.rule(c, destination(loopback[six], false), local(), publishedOn(any, six, false))
+			b.rule(c, destination(loopback[six], false), local(), publishedOn(each, six, false))
 		}
 	}
 }
@@ -205,9 +207,17 @@ func lookup(set *nftables.Set, invert bool) []expr.Any {
 	return []expr.Any{&expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID, Invert: invert}}
 }
 
-func in(set *nftables.Set) []expr.Any    { return append(meta(expr.MetaKeyIIFNAME), lookup(set, false)...) }
-func out(set *nftables.Set) []expr.Any   { return append(meta(expr.MetaKeyOIFNAME), lookup(set, false)...) }
-func notIn(set *nftables.Set) []expr.Any { return append(meta(expr.MetaKeyIIFNAME), lookup(set, true)...) }
+func in(set *nftables.Set) []expr.Any {
+	return append(meta(expr.MetaKeyIIFNAME), lookup(set, false)...)
+}
+
+func out(set *nftables.Set) []expr.Any {
+	return append(meta(expr.MetaKeyOIFNAME), lookup(set, false)...)
+}
+
+func notIn(set *nftables.Set) []expr.Any {
+	return append(meta(expr.MetaKeyIIFNAME), lookup(set, true)...)
+}
 
 func equal(data []byte) []expr.Any {
 	return []expr.Any{&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data}}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -12,7 +13,6 @@ import (
 	"hull.dev/hull/pkg/network"
 	"hull.dev/hull/pkg/network/filter"
 	"hull.dev/hull/pkg/network/wire"
-	"net/netip"
 )
 
 func (s *Server) lookup(id string) (*network.Attachment, error) {

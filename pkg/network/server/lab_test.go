@@ -168,11 +168,11 @@ func (b *box) detach() {
 // address is the container's n-th on its first network: 0 is IPv4, 1 IPv6.
 func (b *box) address(n int) netip.Addr { return b.joins[0].Given[n].Addr() }
 
-// listen has the container greet who connects.
-func (b *box) listen(port uint16) {
+// listen has the container greet who connects to port 80.
+func (b *box) listen() {
 	b.lab.Helper()
 	err := b.thread.Do(func() error {
-		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		listener, err := net.Listen("tcp", ":80")
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func TestContainersReachEachOther(t *testing.T) {
 	l := newLab(t)
 	n := testNetwork(1)
 	a, b := l.on("a", n), l.on("b", n)
-	b.listen(80)
+	b.listen()
 	for family := range 2 {
 		if !a.reaches(b, family) {
 			t.Errorf("a does not reach %s", b.address(family))
@@ -138,7 +138,7 @@ func TestIsolation(t *testing.T) {
 			one := testNetwork(1, append([]func(*network.Network){routed}, c.one...)...)
 			two := testNetwork(2, append([]func(*network.Network){routed}, c.two...)...)
 			a, b, d := l.on("a", one), l.on("b", two), l.on("d", two)
-			b.listen(80)
+			b.listen()
 			for family := range 2 {
 				if got := a.reaches(b, family); got != c.reaches {
 					t.Errorf("over IPv%d a reaches b: %v", 4+2*family, got)
@@ -170,7 +170,7 @@ func TestSpoofing(t *testing.T) {
 	l := newLab(t)
 	n := testNetwork(1)
 	a, b := l.on("a", n), l.on("b", n)
-	b.listen(80)
+	b.listen()
 	forge := func(change func(netlink.Link) error) {
 		t.Helper()
 		if err := a.thread.Do(func() error {
@@ -197,7 +197,9 @@ func TestSpoofing(t *testing.T) {
 			t.Errorf("with its own address it does not reach b over IPv%d", 4+2*family)
 		}
 	}
-	forge(func(link netlink.Link) error { return netlink.LinkSetHardwareAddr(link, net.HardwareAddr{2, 0, 0, 0, 0, 9}) })
+	forge(func(link netlink.Link) error {
+		return netlink.LinkSetHardwareAddr(link, net.HardwareAddr{2, 0, 0, 0, 0, 9})
+	})
 	if a.reaches(b, 0) {
 		t.Error("with a forged MAC it reaches b")
 	}
@@ -233,7 +235,7 @@ func TestConnectAndDisconnect(t *testing.T) {
 	l := newLab(t)
 	one, two := testNetwork(1), testNetwork(2)
 	a, b := l.on("a", one), l.on("b", two)
-	b.listen(80)
+	b.listen()
 	got, err := l.do(wire.Request{Op: wire.Connect, ID: a.id(), Join: &network.Join{Network: two, Aliases: []string{"guest"}}})
 	if err != nil || len(got.Joins) != 2 || got.Joins[1].Interface != "eth1" {
 		t.Fatalf("%+v, %v", got, err)
@@ -264,7 +266,7 @@ func TestRestore(t *testing.T) {
 	n := testNetwork(1)
 	a, b := l.on("a", n), l.on("b", n)
 	gone := l.on("gone", n)
-	b.listen(80)
+	b.listen()
 	port := freePort(t)
 	if _, err := l.do(wire.Request{Op: wire.Ports, ID: b.id(), Ports: []network.Port{{Host: port, Container: 80, Count: 1, Protocol: "tcp"}}}); err != nil {
 		t.Fatal(err)
@@ -297,7 +299,7 @@ func TestReload(t *testing.T) {
 	l := newLab(t)
 	n := testNetwork(1)
 	a, b := l.on("a", n), l.on("b", n)
-	b.listen(80)
+	b.listen()
 	if err := l.server.inside.Do(func() error {
 		conn, err := nftables.New()
 		if err != nil {
@@ -353,7 +355,7 @@ func freePort(t *testing.T) uint16 {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).AddrPort().Port()
+	return netip.MustParseAddrPort(listener.Addr().String()).Port()
 }
 
 // hear connects to a published port of this machine.

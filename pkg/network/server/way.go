@@ -17,16 +17,24 @@ import (
 	"hull.dev/hull/pkg/network/wire"
 )
 
+// pauses between two starts of a way out that does not come up.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 10 * time.Second
+)
+
 // way is the one way out of the user's networks. It outlives this hull-net and is taken over by the next; one that ends is
 // started again.
 type way struct {
 	request uplink.Request
 	say     func(string)
+	over    chan struct{} // closed by end
+
 	mu      sync.Mutex
-	started chan struct{} // closed when running or err is set; nil before begin
+	tended  bool          // keep is at work
+	settled chan struct{} // closed when running or err is set
 	running uplink.Running
 	err     error
-	over    bool
 }
 
 func newWay(o Options, say func(string)) (*way, error) {
@@ -35,7 +43,7 @@ func newWay(o Options, say func(string)) (*way, error) {
 		return nil, err
 	}
 	dir := filepath.Join(o.Dir, wire.Uplink)
-	return &way{say: say, request: uplink.Request{Mode: mode, Path: filepath.Join(o.Dir, wire.Namespace), Dir: dir}}, nil
+	return &way{say: say, over: make(chan struct{}), request: uplink.Request{Mode: mode, Path: filepath.Join(o.Dir, wire.Namespace), Dir: dir}}, nil
 }
 
 // name is the program, "" as root, who has no way of his own.
@@ -53,58 +61,94 @@ func (w *way) file() string { return filepath.Join(w.request.Dir, "running") }
 func (w *way) begin(ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.started == nil {
-		w.started = make(chan struct{})
-		go w.start(context.WithoutCancel(ctx), w.started)
+	if !w.tended {
+		w.tended, w.settled = true, make(chan struct{})
+		go w.keep(context.WithoutCancel(ctx))
 	}
 }
 
-// wait returns when the way out is there, or why it is not. After an error the next begin tries again.
+// wait returns when the way out is there, or why it is not.
 func (w *way) wait(ctx context.Context) error {
 	w.mu.Lock()
-	started := w.started
+	settled := w.settled
 	w.mu.Unlock()
 	select {
-	case <-started:
+	case <-settled:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil && w.started == started {
-		w.started = nil
-	}
 	return w.err
 }
 
-func (w *way) start(ctx context.Context, started chan struct{}) {
-	running, err := w.adopt()
-	if err != nil {
-		if err = os.MkdirAll(w.request.Dir, 0o700); err == nil {
-			running, err = uplink.Start(ctx, w.request)
+// keep has the way out run until end. One that never came up is left to the next begin: who waits for it hears why.
+func (w *way) keep(ctx context.Context) {
+	for came, pause := false, firstPause; ; {
+		running, err := w.start(ctx)
+		w.mu.Lock()
+		w.running, w.err = running, err
+		close(w.settled)
+		if err != nil && !came {
+			w.tended = false
+			w.mu.Unlock()
+			return
 		}
+		w.mu.Unlock()
 		if err == nil {
-			err = w.record(running)
+			came, pause = true, firstPause
+			outlive(running)
 		}
-	}
-	w.mu.Lock()
-	w.running, w.err = running, err
-	w.mu.Unlock()
-	close(started)
-	if err == nil {
-		go w.watch(ctx, running)
+		select {
+		case <-w.over:
+			return
+		default:
+		}
+		w.say("the uplink has ended and is started again")
+		if err != nil {
+			w.say("uplink: " + err.Error())
+			if !w.pause(pause) {
+				return
+			}
+			pause = min(2*pause, lastPause)
+		}
+		w.mu.Lock()
+		w.settled = make(chan struct{})
+		w.mu.Unlock()
 	}
 }
 
-func (w *way) record(r uplink.Running) error {
-	data, err := json.Marshal(r)
+// pause reports whether the way out is still wanted after that time.
+func (w *way) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-w.over:
+		return false
+	}
+}
+
+// start takes over the process that an earlier hull-net started, or starts one.
+func (w *way) start(ctx context.Context) (uplink.Running, error) {
+	if running, err := w.adopt(); err == nil {
+		return running, nil
+	}
+	if err := os.MkdirAll(w.request.Dir, 0o700); err != nil {
+		return uplink.Running{}, err
+	}
+	running, err := uplink.Start(ctx, w.request)
 	if err != nil {
-		return err
+		return running, err
 	}
-	return atomicfile.WriteVolatile(w.file(), data)
+	data, err := json.Marshal(running)
+	if err != nil {
+		return running, err
+	}
+	return running, atomicfile.WriteVolatile(w.file(), data)
 }
 
-// adopt finds the one that an earlier hull-net started.
 func (w *way) adopt() (r uplink.Running, err error) {
 	data, err := os.ReadFile(w.file())
 	if err != nil {
@@ -119,11 +163,8 @@ func (w *way) adopt() (r uplink.Running, err error) {
 	return r, nil
 }
 
-// watch starts the way out again when it ends.
-func (w *way) watch(ctx context.Context, r uplink.Running) {
-	if r.PID == 0 { // a part of this process
-		return
-	}
+// outlive returns when the process has ended, and takes its exit if it is a child's.
+func outlive(r uplink.Running) {
 	if fd, err := unix.PidfdOpen(r.PID, 0); err == nil {
 		for {
 			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
@@ -134,31 +175,7 @@ func (w *way) watch(ctx context.Context, r uplink.Running) {
 		_ = unix.Close(fd)
 	}
 	var status unix.WaitStatus
-	_, _ = unix.Wait4(r.PID, &status, unix.WNOHANG, nil) // ours to reap, unless an earlier hull-net started it
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.over {
-		return
-	}
-	w.say("the uplink has ended and is started again")
-	w.started = make(chan struct{})
-	started := w.started
-	go func() {
-		for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
-			w.start(ctx, started)
-			w.mu.Lock()
-			err := w.err
-			if err == nil || w.over {
-				w.mu.Unlock()
-				return
-			}
-			w.say("uplink: " + err.Error())
-			w.started = make(chan struct{})
-			started = w.started
-			w.mu.Unlock()
-			time.Sleep(pause)
-		}
-	}()
+	_, _ = unix.Wait4(r.PID, &status, unix.WNOHANG, nil)
 }
 
 // end ends the way out.
@@ -166,17 +183,17 @@ func (w *way) end() error {
 	if w == nil {
 		return nil
 	}
+	close(w.over)
 	w.mu.Lock()
-	started := w.started
-	w.over = true
+	settled := w.settled
 	w.mu.Unlock()
-	if started == nil {
+	if settled == nil {
 		return nil
 	}
-	<-started
+	<-settled
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err == nil && w.running.PID > 0 && netns.StartTime(w.running.PID) == w.running.Start {
+	if w.err == nil && netns.StartTime(w.running.PID) == w.running.Start {
 		if err := unix.Kill(w.running.PID, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
 			return err
 		}

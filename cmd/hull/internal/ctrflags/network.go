@@ -45,17 +45,8 @@ func (g *networkFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *confi
 	if len(o.Network) == 0 && c.Containers.Netns != "" && c.Containers.Netns != "private" {
 		o.Network = []string{c.Containers.Netns}
 	}
-	o.MAC, o.NetworkAliases = g.mac, g.alias
-	if g.ip != nil && g.ip.To4() == nil {
-		return errs.Invalid("--ip %s is no IPv4 address", g.ip)
-	}
-	if g.ip6 != nil && g.ip6.To4() != nil {
-		return errs.Invalid("--ip6 %s is no IPv6 address", g.ip6)
-	}
-	for _, ip := range []net.IP{g.ip, g.ip6} {
-		if ip != nil {
-			o.IPs = append(o.IPs, ip.String())
-		}
+	if err := g.applyAddresses(o); err != nil {
+		return err
 	}
 	o.NoHosts, o.NoHostname = g.noHosts || c.Containers.NoHosts, g.noHostname
 	if g.noHosts && len(g.addHost) > 0 {
@@ -91,6 +82,23 @@ func (g *networkFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *confi
 	}
 	if len(o.DNSOptions) == 0 {
 		o.DNSOptions = c.Containers.DNSOptions.Values
+	}
+	return nil
+}
+
+// applyAddresses is apply for what is asked of the container's network.
+func (g *networkFlags) applyAddresses(o *define.CreateOptions) error {
+	o.MAC, o.NetworkAliases = g.mac, g.alias
+	if g.ip != nil && g.ip.To4() == nil {
+		return errs.Invalid("--ip %s is no IPv4 address", g.ip)
+	}
+	if g.ip6 != nil && g.ip6.To4() != nil {
+		return errs.Invalid("--ip6 %s is no IPv6 address", g.ip6)
+	}
+	for _, ip := range []net.IP{g.ip, g.ip6} {
+		if ip != nil {
+			o.IPs = append(o.IPs, ip.String())
+		}
 	}
 	return nil
 }
