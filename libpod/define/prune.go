@@ -1,15 +1,17 @@
 package define
 
-// SystemPruneOptions is what podman-system-prune(1) removes besides stopped containers and images without a name.
+// SystemPruneOptions is what podman-system-prune(1) removes besides stopped containers, networks that no container is on,
+// and images without a name.
 type SystemPruneOptions struct {
 	All     bool     // also images with a name that no container uses
-	Filters []string // KEY=VALUE: label, label!, until; they hold for containers and for images
+	Filters []string // KEY=VALUE: label, label!, until; they hold for each kind of object
 }
 
 // SystemPruneReport is what is gone.
 type SystemPruneReport struct {
 	Containers []PruneReport
 	Images     []ImagePruneReport
+	Networks   []string // names
 }
 
 // Size is the bytes of all that is gone, as podman counts them: layers that several images share count for each.

@@ -11,10 +11,10 @@ import (
 	"hull.dev/hull/pkg/failpoint"
 )
 
-// pruneKeys are the filters that mean the same for containers and images.
+// pruneKeys are the filters that mean the same for every kind of object.
 var pruneKeys = []string{"label", "label!", "until"}
 
-// Prune removes what nothing uses: containers that do not run, then images. What can go, goes; the report is whole also
+// Prune removes what nothing uses: containers that do not run, then images and networks. What can go, goes; the report is whole also
 // when there is an error.
 func (s *Service) Prune(ctx context.Context, o define.SystemPruneOptions) (define.SystemPruneReport, error) {
 	for _, text := range o.Filters {
@@ -29,5 +29,8 @@ func (s *Service) Prune(ctx context.Context, o define.SystemPruneOptions) (defin
 	report.Containers, failed = s.Unused.Prune(ctx, o.Filters)
 	failpoint.Hit("system-prune/containers")
 	report.Images, more = s.Images.Prune(ctx, define.ImagePruneOptions{All: o.All, Filters: o.Filters})
+	failed = append(failed, more...)
+	failpoint.Hit("system-prune/images")
+	report.Networks, more = s.Networks.Prune(ctx, o.Filters)
 	return report, errors.Join(append(failed, more...)...)
 }

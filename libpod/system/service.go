@@ -33,6 +33,11 @@ type Unused interface {
 	Prune(ctx context.Context, filters []string) ([]define.PruneReport, []error)
 }
 
+// Networks removes those that no container is on, and returns their names.
+type Networks interface {
+	Prune(ctx context.Context, filters []string) ([]string, []error)
+}
+
 // Keepers lets go of images that no container is made from.
 type Keepers interface {
 	Release(ctx context.Context, imageID string) error
@@ -63,6 +68,7 @@ type Service struct {
 	Layers     *layers.Store
 	Containers Containers
 	Unused     Unused
+	Networks   Networks
 	Keepers    Keepers
 	Images     Images
 	Registries Registries

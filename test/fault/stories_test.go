@@ -78,7 +78,7 @@ var stories = map[string]story{
 	"network-create":  {act: "network create --ipv6 net", fine: "already used"},
 	"network-update":  {setup: []string{"network create net"}, act: "network update --dns-add 192.0.2.53 net"},
 	"network-rm":      {setup: []string{"network create net"}, act: "network rm net", fine: "network not found"},
-	"system-prune":    {setup: []string{"create --name c busybox true", "import $BUSYBOX one", "untag one"}, act: "system prune -f"},
+	"system-prune":    {setup: []string{"create --name c busybox true", "import $BUSYBOX one", "untag one", "network create net"}, act: "system prune -f"},
 	"trust-set":       {act: "image trust set --type accept localhost:5000"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
 }

@@ -19,8 +19,8 @@ func NewPrune(d Deps) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use: "prune [options]", Short: "Remove unused data",
-		Long: "Removes containers that do not run, and images that have no name and that nothing is made from; with --all every image that\n" +
-			"no container uses. It asks before, and says what is gone and how large that was.",
+		Long: "Removes containers that do not run, networks that no container is on, and images that have no name and that nothing is made\n" +
+			"from; with --all every image that no container uses. It asks before, and says what is gone and how large that was.",
 		Example: "hull system prune\nhull system prune --all --force\nhull system prune --force --filter until=72h",
 		Args:    noArguments,
 	}
@@ -44,7 +44,7 @@ func pruneWarning(o define.SystemPruneOptions) string {
 	if o.All {
 		images = "all images without at least one container associated with them"
 	}
-	return "WARNING! This command removes:\n\t- all stopped containers\n\t- " + images + "\n"
+	return "WARNING! This command removes:\n\t- all stopped containers\n\t- all networks not used by at least one container\n\t- " + images + "\n"
 }
 
 func runPrune(ctx context.Context, d Deps, o define.SystemPruneOptions) error {
@@ -69,6 +69,12 @@ func printPruned(w io.Writer, r define.SystemPruneReport) error {
 			_, _ = fmt.Fprintln(out, "Deleted Images")
 		}
 		_, _ = fmt.Fprintln(out, img.ID)
+	}
+	for i, name := range r.Networks {
+		if i == 0 {
+			_, _ = fmt.Fprintln(out, "Deleted Networks")
+		}
+		_, _ = fmt.Fprintln(out, name)
 	}
 	_, _ = fmt.Fprintln(out, "Total reclaimed space: "+units.HumanSize(float64(r.Size())))
 	return out.Flush()
