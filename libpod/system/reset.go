@@ -12,8 +12,8 @@ import (
 	"hull.dev/hull/pkg/rootless"
 )
 
-// Reset removes all containers, images, artifacts and volumes of hull's, its state, and what it keeps until a reboot, and ends the
-// user's pause process. Images that a container of another engine uses stay, with an error; other engines' folders in the
+// Reset removes all containers, images, networks, artifacts and volumes of hull's, its state, and what it keeps until a
+// reboot, and ends the user's pause process. Images that a container of another engine uses stay, with an error; other engines' folders in the
 // graph root stay. The service is of no use afterwards.
 func (s *Service) Reset(ctx context.Context) error {
 	failed := []error{s.removeContainers(ctx)}
@@ -25,6 +25,8 @@ func (s *Service) Reset(ctx context.Context) error {
 	failed = append(failed, err)
 	_, imageErrors := s.Images.Remove(ctx, nil, define.ImageRemoveOptions{All: true, Force: true})
 	failed = append(failed, imageErrors...)
+	_, networkErrors := s.Networks.Prune(ctx, nil) // their folder may be anywhere
+	failed = append(failed, networkErrors...)
 	failed = append(failed, os.RemoveAll(artifacts.At(s.Layers.GraphRoot()).Dir()))
 	volumes, err := s.State.ListVolumes(ctx)
 	failed = append(failed, err)

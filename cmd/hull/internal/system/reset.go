@@ -14,7 +14,7 @@ func NewReset(d Deps) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use: "reset [options]", Short: "Reset hull storage back to default state",
-		Long: "Kills and removes all containers, removes all images and volumes and all of hull's own state. Containers and volumes\n" +
+		Long: "Kills and removes all containers, removes all images, networks and volumes and all of hull's own state. Containers and volumes\n" +
 			"of other engines in the same storage stay, and so do the images that such a container is made from.",
 		Example: "hull system reset\nhull system reset --force",
 		Args:    noArguments,
@@ -42,6 +42,7 @@ func confirm(d Deps, e *libpod.Engine) (bool, error) {
 	return d.Streams.Confirm(fmt.Sprintf(`WARNING! This will remove:
         - all containers
         - all images
+        - all networks
         - all volumes
         - the state directory: %q
         - the runtime directory: %q`, e.Dirs.Static, e.Dirs.Volatile))
