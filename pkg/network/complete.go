@@ -98,6 +98,8 @@ func (w *world) completeNames(n *Network) error {
 			return errs.WithHint(errs.Invalid("a bridge with --opt mode=%s has to be named", ModeUnmanaged), "--interface-name names it")
 		case n.Interface == "":
 			n.Interface = w.freeInterface(n.Name == "")
+		case n.Mode() == ModeManaged && slices.Contains([]string{"all", "default", "lo"}, n.Interface):
+			return errs.Invalid("a bridge cannot be called %s: the kernel means something else by it", n.Interface)
 		case n.Mode() == ModeManaged && n.Options[OptionVLAN] == "" && slices.ContainsFunc(w.all, func(o Network) bool { return o.Driver == DriverBridge && o.Interface == n.Interface }):
 			return errs.Invalid("bridge name %s already in use", n.Interface)
 		}

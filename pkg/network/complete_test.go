@@ -42,6 +42,7 @@ func TestCreateRefuses(t *testing.T) {
 		{Network{Interface: "br7"}, "bridge name br7 already in use"},
 		{Network{Interface: "much-too-long-a-name"}, "at most 15"},
 		{Network{Interface: "a/b"}, "slash"},
+		{Network{Interface: "lo"}, "cannot be called lo"},
 		{Network{Subnets: subnets(t, "10.5.0.1/24")}, "bits behind"},
 		{Network{Subnets: subnets(t, "0.0.0.0/0")}, "not one that containers can have"},
 		{Network{Subnets: subnets(t, "127.0.1.0/24")}, "not one that containers can have"},

@@ -20,8 +20,8 @@ func (s *Store) implicit(all []Network) (n *Network, moved bool, err error) {
 	if s.Default.Name == "" || slices.ContainsFunc(all, func(n Network) bool { return n.Name == s.Default.Name }) {
 		return nil, false, nil
 	}
-	if _, err := os.Lstat(s.path(s.Default.Name)); err == nil {
-		return nil, false, nil // it is broken
+	if s.hasFile(s.Default.Name) { // it is broken
+		return nil, false, nil
 	}
 	host, err := s.readHost()
 	if err != nil {

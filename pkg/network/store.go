@@ -151,23 +151,30 @@ func (s *Store) get(ctx context.Context, ref string, list func(context.Context) 
 	return Network{}, errs.Invalid("network ID %s is the beginning of several: %s and %s", ref, found[0].Name, found[1].Name)
 }
 
-// Resolve is Get for --network of a container: the words for the default network mean it where no network has that name.
+// defaultWords mean the default network where no network has that name.
+var defaultWords = []string{"bridge", "default", "podman"}
+
+// Resolve is Get for --network of a container, where there are words for the default network.
 func (s *Store) Resolve(ctx context.Context, ref string) (Network, error) {
-	n, err := s.Get(ctx, ref)
-	if errs.IsNotFound(err) && slices.Contains([]string{"bridge", "default", "podman"}, ref) {
-		return s.Get(ctx, s.Default.Name)
+	if slices.Contains(defaultWords, ref) && !s.hasFile(ref) {
+		ref = s.Default.Name
 	}
-	return n, err
+	return s.Get(ctx, ref)
 }
 
 // Use is Resolve for a container that is about to be on the network: the default network gets its file, so that it stays
 // as it is while containers are on it.
 func (s *Store) Use(ctx context.Context, ref string) (Network, error) {
 	n, err := s.Resolve(ctx, ref)
-	if err == nil && n.Name == s.Default.Name {
+	if err == nil && n.Name == s.Default.Name && !s.hasFile(n.Name) {
 		err = s.keep(&n)
 	}
 	return n, err
+}
+
+func (s *Store) hasFile(name string) bool {
+	_, err := os.Lstat(s.path(name))
+	return err == nil
 }
 
 // Create completes a definition and writes it. Of n only the name, the driver, the interface, subnets, routes, labels,
