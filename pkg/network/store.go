@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"hull.dev/hull/pkg/atomicfile"
 	"hull.dev/hull/pkg/errs"
@@ -35,9 +36,18 @@ type Default struct {
 // lockName is no name of a definition.
 const lockName = ".lock"
 
+// lockWait bounds the wait for another command that makes or removes networks.
+const lockWait = 90 * time.Second
+
 // lock takes the folder for a change.
 func (s *Store) lock(ctx context.Context) (*lockfile.Lock, error) {
-	return lockfile.Dir(s.Dir).Lock(ctx, lockName)
+	wait, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	l, err := lockfile.Dir(s.Dir).Lock(wait, lockName)
+	if err != nil {
+		return nil, fmt.Errorf("change networks: %w", err)
+	}
+	return l, nil
 }
 
 func (s *Store) path(name string) string { return filepath.Join(s.Dir, name+suffix) }

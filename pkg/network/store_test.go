@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/containerd/errdefs"
 
@@ -236,6 +237,24 @@ func TestSweep(t *testing.T) {
 	if _, err := os.Stat(left); err == nil {
 		t.Error("what a killed process left is still there")
 	}
+}
+
+func TestLocked(t *testing.T) {
+	s := store(t)
+	l, err := s.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Create(ctx, Network{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want that another holds the lock", err)
+	}
+	if got := listed(t, s); got != "hull" { // reading waits for nobody
+		t.Errorf("%q", got)
+	}
+	l.Unlock()
+	create(t, s, Network{})
 }
 
 func TestCreateAtOnce(t *testing.T) {
