@@ -24,6 +24,12 @@ const garbage = 50
 
 func run() int {
 	debug.SetGCPercent(garbage)
+	// A monitor starts it with the environment of some command: nothing of that is its business but where programs are.
+	path := os.Getenv("PATH")
+	os.Clearenv()
+	if err := os.Setenv("PATH", path); err != nil {
+		return 1
+	}
 	var o server.Options
 	var port uint
 	flag.StringVar(&o.Dir, "dir", "", "folder of its files")

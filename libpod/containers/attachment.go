@@ -102,7 +102,7 @@ func networksOf(list []network.Join) []define.Joined {
 
 // join is a network as the container asked for it, with the definition that it has now.
 func (s *Service) join(ctx context.Context, j *define.Join) (network.Join, error) {
-	n, err := s.Networks.Use(ctx, j.NetworkID)
+	n, err := s.Networks.Use(ctx, j.Network)
 	if err != nil {
 		return network.Join{}, errs.WithHint(err, "hull network disconnect takes the container off network %s", j.Network)
 	}

@@ -27,6 +27,11 @@ func (s Connections) Connect(ctx context.Context, ref string, j define.Join) err
 	if err := suits(&n, &j); err != nil {
 		return err
 	}
+	release, err := s.Containers.Networks.Hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return s.change(ctx, ref, "network connect", func(c *locked) (*wire.Request, error) {
 		if slices.ContainsFunc(c.Config.Joins, func(o define.Join) bool { return o.NetworkID == n.ID }) {
 			return nil, errs.Conflict("container %q is on network %s already", c.Config.Name, n.Name)

@@ -125,6 +125,11 @@ func (s *Service) carryOut(ctx context.Context, p *plan, start *StartOptions) (c
 // reserve inserts the row; with a generated name that is taken, again under another. A name that was given may be held by
 // a container that only waits for its removal, because its --rm died: that is done first.
 func (s *Service) reserve(ctx context.Context, p *plan) error {
+	release, err := s.holdNetworks(ctx, p.config)
+	if err != nil {
+		return err
+	}
+	defer release()
 	generated := p.config.Name == ""
 	for try := 0; ; try++ {
 		if generated {

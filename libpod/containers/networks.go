@@ -23,6 +23,8 @@ var networkModes = []string{"none", "host", "private", bridgeMode, "slirp4netns"
 type Networks interface {
 	// Resolve returns the network that a name or id means; bridge, podman and default mean the default one.
 	Resolve(ctx context.Context, ref string) (network.Network, error)
+	// Hold keeps networks from being removed until release is called.
+	Hold(ctx context.Context) (release func(), err error)
 	// Use is Resolve for a container that is about to be on the network.
 	Use(ctx context.Context, ref string) (network.Network, error)
 }
@@ -128,6 +130,24 @@ func joinOption(j *define.Join, key, value string) error {
 		return errs.Invalid("--network: no option %q%s", key, errs.DidYouMean(key, joinOptions))
 	}
 	return nil
+}
+
+// holdNetworks sees to it that the networks of a container are there when its row is, which keeps them from then on.
+func (s *Service) holdNetworks(ctx context.Context, c *define.ContainerConfig) (release func(), err error) {
+	if !slices.ContainsFunc(c.Joins, func(j define.Join) bool { return j.Network != s.Config.Network.DefaultNetwork }) {
+		return func() {}, nil // the default one is always there
+	}
+	release, err = s.Networks.Hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range c.Joins {
+		if _, err := s.Networks.Resolve(ctx, j.Network); err != nil {
+			release()
+			return nil, err
+		}
+	}
+	return release, nil
 }
 
 // planStatic puts --ip, --ip6, --mac-address and --network-alias where they belong: on the only network.

@@ -101,19 +101,19 @@ func TestHosts(t *testing.T) {
 		"without the base's names that are given": {
 			"slirp4netns", base,
 			[]string{"10.0.2.100", "::3"},
-			[]string{"127.0.0.1\tlocalhost", "10.9.9.9\tprinter", "192.0.2.7\thost.containers.internal", "10.0.2.100\tbox web"},
+			[]string{"127.0.0.1\tlocalhost", "10.9.9.9\tprinter", "192.0.2.7\thost.containers.internal host.docker.internal", "10.0.2.100\tbox web", "::3\tbox web"},
 		},
 		"localhost is always there": {
 			"none", "none", nil,
-			[]string{"127.0.0.1\tlocalhost", "::1\tlocalhost", "192.0.2.7\thost.containers.internal", "127.0.0.1\tbox web"},
+			[]string{"127.0.0.1\tlocalhost", "::1\tlocalhost", "192.0.2.7\thost.containers.internal host.docker.internal", "127.0.0.1\tbox web"},
 		},
 		"the image may have no file": {
 			"none", "image", nil,
-			[]string{"127.0.0.1\tlocalhost", "::1\tlocalhost", "192.0.2.7\thost.containers.internal", "127.0.0.1\tbox web"},
+			[]string{"127.0.0.1\tlocalhost", "::1\tlocalhost", "192.0.2.7\thost.containers.internal host.docker.internal", "127.0.0.1\tbox web"},
 		},
 		"with the host's network the container has no line": {
 			"host", base, nil,
-			[]string{"127.0.0.1\tlocalhost", "10.9.9.9\tprinter host.containers.internal", "192.0.2.7\thost.containers.internal"},
+			[]string{"127.0.0.1\tlocalhost", "10.9.9.9\tprinter host.containers.internal", "192.0.2.7\thost.containers.internal host.docker.internal"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

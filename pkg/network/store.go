@@ -50,6 +50,17 @@ func (s *Store) lock(ctx context.Context) (*lockfile.Lock, error) {
 	return l, nil
 }
 
+// Hold keeps networks from being made and removed until release is called: for who writes down that it uses one.
+func (s *Store) Hold(ctx context.Context) (release func(), err error) {
+	wait, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	l, err := lockfile.Dir(s.Dir).Share(wait, lockName)
+	if err != nil {
+		return nil, fmt.Errorf("use networks: %w", err)
+	}
+	return l.Unlock, nil
+}
+
 func (s *Store) path(name string) string { return filepath.Join(s.Dir, name+suffix) }
 
 // List returns all networks, sorted by name, the default one among them, and an error for each file that is broken.

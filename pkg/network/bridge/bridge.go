@@ -20,11 +20,12 @@ import (
 	"hull.dev/hull/pkg/network"
 )
 
-// Links makes links in one network namespace. Use Open.
+// Links makes links in one network namespace. Use Open. Leave may be called beside the others.
 type Links struct {
 	inside *netns.Thread
 	handle *netlink.Handle
-	uplink int // MTU of the way out, 0 when there is none
+	away   *netlink.Handle // to remove links: the kernel answers when it is done, and others need not wait for that
+	uplink int             // MTU of the way out, 0 when there is none
 }
 
 // Open returns the links of the namespace that the thread is in, and lets packets pass through it.
@@ -32,6 +33,9 @@ func Open(inside *netns.Thread) (*Links, error) {
 	l := &Links{inside: inside}
 	err := inside.Do(func() (err error) {
 		if l.handle, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+			return err
+		}
+		if l.away, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 			return err
 		}
 		return forward()
@@ -145,7 +149,7 @@ func (l *Links) remove(name string) error {
 	if err != nil || link == nil {
 		return err
 	}
-	if err := l.handle.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
+	if err := l.away.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("remove interface %s: %w", name, err)
 	}
 	return nil

@@ -143,7 +143,7 @@ func (t *Table) buildInput(b *builder) {
 	for _, protocol := range []byte{unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6} {
 		b.rule(c, transport(protocol), verdict(expr.VerdictAccept))
 	}
-	b.rule(c, verdict(expr.VerdictDrop))
+	b.rule(c, []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH}})
 }
 
 // buildPublished translates what comes to a published port of the host, from elsewhere and from the host itself. What is

@@ -31,6 +31,7 @@ func (s *Server) attach(ctx context.Context, a *network.Attachment) (*wire.Answe
 	if err := s.detach(a.ID); err != nil {
 		return nil, err
 	}
+	s.awaitLeft(a)
 	if err := s.choose(a); err != nil {
 		return nil, err
 	}
@@ -234,29 +235,68 @@ func (s *Server) setPorts(a *network.Attachment) error {
 	return s.table.SetForwards(a.ID, rules)
 }
 
-// detach takes a container off its networks. Each step is content with what is gone.
+// detach takes a container off its networks. When it returns nobody finds the container by name or port any more. Its links
+// go behind that: the kernel takes its time for them. Until then the addresses stay the container's.
 func (s *Server) detach(id string) error {
 	a := s.attached[id]
-	if a == nil {
+	if a == nil || s.leaving[id] {
 		return nil
 	}
 	s.names.RemoveHost(id)
 	s.ports.Remove(id)
-	failpoint.Hit("detach/names")
-	err := s.table.SetForwards(id, nil)
-	for i := range a.Joins {
-		err = errors.Join(err, s.links.Leave(id, &a.Joins[i]), s.table.Remove(id+" "+a.Joins[i].Network.ID))
-	}
-	if err != nil {
+	if err := s.table.SetForwards(id, nil); err != nil {
 		return err
+	}
+	failpoint.Hit("detach/names")
+	s.leaving[id] = true
+	s.work.Go(func() { s.leave(a) })
+	return nil
+}
+
+// leave is the rest of detach. What cannot be taken away is left to reload and to the next hull-net.
+func (s *Server) leave(a *network.Attachment) {
+	var err error
+	for i := range a.Joins {
+		err = errors.Join(err, s.links.Leave(a.ID, &a.Joins[i]))
 	}
 	failpoint.Hit("detach/links")
-	if err := os.Remove(filepath.Join(s.path(wire.Attachments), id)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range a.Joins {
+		err = errors.Join(err, s.table.Remove(a.ID+" "+a.Joins[i].Network.ID))
+	}
+	if removed := os.Remove(filepath.Join(s.path(wire.Attachments), a.ID)); !errors.Is(removed, os.ErrNotExist) {
+		err = errors.Join(err, removed)
 	}
 	failpoint.Hit("detach/recorded")
-	delete(s.attached, id)
-	return s.dropUnused()
+	delete(s.leaving, a.ID)
+	delete(s.attached, a.ID)
+	if err = errors.Join(err, s.dropUnused()); err != nil {
+		s.say(fmt.Sprintf("container %s leaves: %v", a.Name, err))
+	}
+	s.left.Broadcast()
+	s.rest()
+}
+
+// awaitLeft waits while the container itself is still leaving, or another that has an address which it asks for. The lock is
+// given up meanwhile.
+func (s *Server) awaitLeft(a *network.Attachment) {
+	inTheWay := func() bool {
+		if s.leaving[a.ID] {
+			return true
+		}
+		for _, j := range a.Joins {
+			for _, ip := range j.IPs {
+				if other := s.holder(a.ID, j.Network.ID, ip); other != nil && s.leaving[other.ID] {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for inTheWay() {
+		s.left.Wait()
+	}
 }
 
 // dropUnused takes the networks away that no container is on any more.

@@ -17,7 +17,7 @@ import (
 
 func (s *Server) lookup(id string) (*network.Attachment, error) {
 	a := s.attached[id]
-	if a == nil {
+	if a == nil || s.leaving[id] {
 		return nil, errs.NotFound("container %s is on no network of hull-net", id[:min(12, len(id))])
 	}
 	return a, nil

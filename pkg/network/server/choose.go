@@ -68,8 +68,8 @@ func (s *Server) chooseAddresses(a *network.Attachment, j *network.Join) error {
 		if i >= 0 {
 			address = asked[i]
 			asked = slices.Delete(asked, i, i+1)
-			if holder := s.holder(a.ID, n.ID, address); holder != "" {
-				return errs.Conflict("address %s of network %s is container %s's", address, n.Name, holder)
+			if other := s.holder(a.ID, n.ID, address); other != nil {
+				return errs.Conflict("address %s of network %s is container %s's", address, n.Name, other.Name)
 			}
 			if address == subnet.Gateway {
 				return errs.Invalid("address %s is the gateway of network %s", address, n.Name)
@@ -125,17 +125,17 @@ func (s *Server) use(n *network.Network) *use {
 	return u
 }
 
-// holder is the name of another container that has the address, or "".
-func (s *Server) holder(id, networkID string, address netip.Addr) string {
+// holder is another container that has the address, or nil.
+func (s *Server) holder(id, networkID string, address netip.Addr) *network.Attachment {
 	for other, a := range s.attached {
 		if other == id {
 			continue
 		}
 		for _, j := range a.Joins {
 			if j.Network.ID == networkID && slices.ContainsFunc(j.Given, func(p netip.Prefix) bool { return p.Addr() == address }) {
-				return a.Name
+				return a
 			}
 		}
 	}
-	return ""
+	return nil
 }

@@ -17,6 +17,8 @@ import (
 // restore makes what the last hull-net left right: names and ports of the containers that are attached, and what is missing
 // of their links. What cannot be made is complained of, and the others go on.
 func (s *Server) restore(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	files, err := os.ReadDir(s.path(wire.Attachments))
 	if errors.Is(err, os.ErrNotExist) {
 		return s.table.Apply()

@@ -20,7 +20,9 @@ const askTime = 10 * time.Second
 
 // serve answers until the listener is closed, and then finishes what was begun.
 func (s *Server) serve(ctx context.Context, listener net.Listener) error {
+	s.mu.Lock()
 	s.rest()
+	s.mu.Unlock()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for {
@@ -34,7 +36,6 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 		wg.Go(func() {
 			defer conn.Close()
 			s.answer(ctx, conn)
-			s.rest()
 		})
 	}
 }
@@ -82,6 +83,7 @@ func (s *Server) do(ctx context.Context, r *wire.Request) (*wire.Answer, error) 
 	if s.closing {
 		return nil, errClosing
 	}
+	defer s.rest()
 	if s.idle != nil {
 		s.idle.Stop()
 		s.idle = nil

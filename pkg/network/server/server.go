@@ -57,9 +57,12 @@ type Server struct {
 	log     *log.Logger
 
 	mu       sync.Mutex
-	attached map[string]*network.Attachment
-	networks map[string]*use // by id
-	idle     *time.Timer     // nil while a container is attached
+	attached map[string]*network.Attachment // by container
+	leaving  map[string]bool                // those of them whose links are being taken away
+	left     *sync.Cond                     // on mu: one of them is gone
+	work     sync.WaitGroup                 // what takes them away
+	networks map[string]*use                // by id
+	idle     *time.Timer                    // nil while a container is attached
 	closing  bool
 	ended    chan struct{} // closed when it has nothing to do any more
 }
@@ -109,7 +112,10 @@ func open(o Options) (*Server, *lockfile.Lock, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Server{options: o, attached: map[string]*network.Attachment{}, networks: map[string]*use{}, ended: make(chan struct{})}
+	s := &Server{
+		options: o, attached: map[string]*network.Attachment{}, leaving: map[string]bool{}, networks: map[string]*use{}, ended: make(chan struct{}),
+	}
+	s.left = sync.NewCond(&s.mu)
 	if err := s.begin(); err != nil {
 		lock.Unlock()
 		return nil, nil, err
@@ -183,10 +189,8 @@ func (s *Server) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-// rest begins the wait for the end when nobody is attached. The caller holds no lock.
+// rest begins the wait for the end when nobody is attached. The lock is held.
 func (s *Server) rest() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if len(s.attached) > 0 || s.closing || s.idle != nil {
 		return
 	}
@@ -213,6 +217,7 @@ func (s *Server) end() {
 
 // close gives back what was opened. With no container left it takes the namespace and the way out too.
 func (s *Server) close() {
+	s.work.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := errors.Join(s.ports.Close(), s.names.Close())
