@@ -71,7 +71,8 @@ script: build ## script tests of the built programs, as a user and as root; ORAC
 fault: build ## kill -9 at every failpoint, a full disk, a runtime that hangs …; RUN=kill/rm picks
 	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args -kills=$(KILLS) -entries=$(ENTRIES) $(if $(filter-out .,$(RUN)),-only='$(RUN)')
 
-bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs, BENCH=images for those of images
+bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs, BENCH=images or networks for a part
+	@$(SUDO) contrib/try/deps.sh iperf3 nginx-light apache2-utils dnsperf netavark aardvark-dns
 	@$(SUDO) go run ./test/bench
 
 fuzz: ## each fuzz target for a minute

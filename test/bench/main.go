@@ -4,7 +4,8 @@
 //
 //	make bench                as root
 //	BENCH=quick make bench    fewer pairs and no image of 2 GB, to see that it works
-//	BENCH=images make bench   pulls, pushes, loads and lists of images alone; both words may be there
+//	BENCH=images make bench   pulls, pushes, loads and lists of images alone
+//	BENCH=networks make bench bridges, ports and names alone; quick may be there beside a part
 //
 // It is three processes: root's makes the view (test/env) and starts the user's in it, which measures; that one starts
 // another in hull's user namespace, which runs crun with nothing around it (crun.go).

@@ -43,9 +43,12 @@ func measure(t *bench, base string) {
 	started := time.Now()
 	fmt.Printf("%s, %s; kernel %s; load at the start %s; pairs %d, rounds of 100 containers %d\n\n", m.hull.output("--version"),
 		m.podman.output("--version"), line("/proc/sys/kernel/osrelease"), line("/proc/loadavg"), pairs, rounds)
-	parts := []func(){m.alone, m.bare, m.hundred, m.thousand, m.images}
-	if strings.Contains(os.Getenv("BENCH"), "images") {
+	parts := []func(){m.alone, m.bare, m.hundred, m.thousand, m.networks, m.images}
+	switch {
+	case strings.Contains(os.Getenv("BENCH"), "images"):
 		parts = []func(){m.images}
+	case strings.Contains(os.Getenv("BENCH"), "networks"):
+		parts = []func(){m.networks}
 	}
 	for _, part := range parts {
 		part()

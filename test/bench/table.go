@@ -24,6 +24,13 @@ type fact struct {
 	limit        float64 // 0: none
 }
 
+// speed is a figure of both, whose ratio is to be at least or at most something.
+type speed struct {
+	what, unit   string
+	ours, theirs float64
+	least, most  float64 // 0: none
+}
+
 func median[T time.Duration | float64](list []T) T {
 	sorted := slices.Sorted(slices.Values(list))
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
@@ -31,8 +38,9 @@ func median[T time.Duration | float64](list []T) T {
 
 // table is what a run came to, as markdown.
 type table struct {
-	rows  []row
-	facts []fact
+	rows   []row
+	speeds []speed
+	facts  []fact
 }
 
 func (b *table) write(w io.Writer) error {
@@ -45,6 +53,20 @@ func (b *table) write(w io.Writer) error {
 		}
 		ratio := float64(ours) / float64(theirs)
 		text += fmt.Sprintf("| %s | %.1f ms | %s | %.3f | %s | %d | %s |\n", r.what, milliseconds(ours), other, ratio, number(r.limit), len(r.ours), verdict(ratio, r.limit))
+	}
+	if len(b.speeds) > 0 {
+		text += "\n| what | hull | podman | ratio | wanted | |\n| --- | --- | --- | --- | --- | --- |\n"
+	}
+	for _, s := range b.speeds {
+		ratio, wanted := s.ours/s.theirs, "at most "+number(s.most)
+		if s.least > 0 {
+			wanted = "at least " + number(s.least)
+		}
+		word := "holds"
+		if s.least > 0 && ratio < s.least || s.most > 0 && ratio > s.most {
+			word = "falls short"
+		}
+		text += fmt.Sprintf("| %s | %s | %s | %.2f | %s | %s |\n", s.what, number(s.ours)+s.unit, number(s.theirs)+s.unit, ratio, wanted, word)
 	}
 	if len(b.facts) > 0 {
 		text += "\n| what | hull | podman | at most | |\n| --- | --- | --- | --- | --- |\n"
