@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/network/server"
+	"hull.dev/hull/pkg/network/uplink/builtin"
 	"hull.dev/hull/pkg/network/wire"
 )
 
@@ -30,6 +31,13 @@ func run() int {
 	if err := os.Setenv("PATH", path); err != nil {
 		return 1
 	}
+	if len(os.Args) > 1 && os.Args[1] == "uplink" {
+		if err := builtin.Main(context.Background(), os.Args[2:]); err != nil { //nolint:forbidigo // here it begins
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	var o server.Options
 	var port uint
 	flag.StringVar(&o.Dir, "dir", "", "folder of its files")
@@ -38,7 +46,7 @@ func run() int {
 	flag.StringVar(&o.ResolvConf, "resolv-conf", "/etc/resolv.conf", "where the name servers of the host stand")
 	flag.UintVar(&port, "dns-port", 53, "port of the name server in networks")
 	flag.Parse()
-	o.DNSPort = uint16(port)
+	o.DNSPort, o.Program = uint16(port), "/proc/self/exe"
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM) //nolint:forbidigo // here it begins
 	defer stop()
 	signal.Ignore(unix.SIGINT, unix.SIGHUP)

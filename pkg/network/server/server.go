@@ -40,7 +40,8 @@ const uplinkMTU = 65520
 type Options struct {
 	Dir        string // wire's folder
 	Root       bool   // in the host's own network namespace
-	Uplink     string // mode of the way out (pkg/network/uplink); "" with Root
+	Uplink     string // mode of the way out (pkg/network/uplink); "": the best that there is; not as root
+	Program    string // of this process, for the built-in way out
 	ResolvConf string // of the host
 	DNSPort    uint16
 }

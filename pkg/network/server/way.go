@@ -27,6 +27,7 @@ const (
 // started again.
 type way struct {
 	request uplink.Request
+	modes   []string // in the order to try them
 	say     func(string)
 	over    chan struct{} // closed by end
 
@@ -38,19 +39,22 @@ type way struct {
 }
 
 func newWay(o Options, say func(string)) (*way, error) {
-	mode, err := uplink.Choose(false, o.Uplink)
+	modes, err := uplink.ForBridges(o.Uplink)
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(o.Dir, wire.Uplink)
-	return &way{say: say, over: make(chan struct{}), request: uplink.Request{Mode: mode, Path: filepath.Join(o.Dir, wire.Namespace), Dir: dir}}, nil
+	return &way{say: say, over: make(chan struct{}), modes: modes, request: uplink.Request{
+		Path: filepath.Join(o.Dir, wire.Namespace), Dir: filepath.Join(o.Dir, wire.Uplink), Bridges: true, Program: o.Program,
+	}}, nil
 }
 
-// name is the program, "" as root, who has no way of his own.
+// name is the mode of the one that was started last, "" as root, who has none.
 func (w *way) name() string {
 	if w == nil {
 		return ""
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.request.Mode
 }
 
@@ -138,7 +142,7 @@ func (w *way) start(ctx context.Context) (uplink.Running, error) {
 	if err := os.MkdirAll(w.request.Dir, 0o700); err != nil {
 		return uplink.Running{}, err
 	}
-	running, err := uplink.Start(ctx, w.request)
+	running, err := w.startOne(ctx)
 	if err != nil {
 		return running, err
 	}
@@ -147,6 +151,23 @@ func (w *way) start(ctx context.Context) (uplink.Running, error) {
 		return running, err
 	}
 	return running, atomicfile.WriteVolatile(w.file(), data)
+}
+
+// startOne starts the first that can be started.
+func (w *way) startOne(ctx context.Context) (running uplink.Running, err error) {
+	var failed []error
+	for _, mode := range w.modes {
+		w.mu.Lock()
+		w.request.Mode = mode
+		r := w.request
+		w.mu.Unlock()
+		if running, err = uplink.Start(ctx, r); err == nil {
+			return running, nil
+		}
+		w.say(mode + ": " + err.Error())
+		failed = append(failed, err)
+	}
+	return running, errors.Join(failed...)
 }
 
 func (w *way) adopt() (r uplink.Running, err error) {

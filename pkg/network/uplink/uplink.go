@@ -1,33 +1,38 @@
-// Package uplink gives a network namespace a way out through a process in user space, pasta(1) or slirp4netns(1), which also
-// publishes ports.
+// Package uplink gives a network namespace a way out through a process in user space: pasta(1) or slirp4netns(1), which also
+// publish ports, or for bridges the stack in the package below, which needs no other program.
+//
+// What reaches the host from inside:
+//
+//	            the host's addresses                 its loopback, when it is asked for
+//	slirp4netns as they are                          10.0.2.2 (the second of cidr=)
+//	builtin     as they are                          10.0.2.2, fd00::2
+//	pasta       not: they are the container's, too   the host's own gateway (pasta's --map-gw)
+//	  bridges   of IPv4 as they are                  10.0.2.2
+//
+// IPv6 goes out by pasta and builtin, by slirp4netns with its option enable_ipv6.
 //
 // Files beside each other in the request's Dir:
 //
 //	pasta.pid       pid of pasta, written by it before it goes into the background
 //	slirp.sock      slirp4netns' API (slirp4netns(1), "API SOCKET"), 0700 folder
 //	slirp.log       what slirp4netns says
+//	builtin.log     what the built-in stack's process says
 package uplink
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/errs"
-	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network"
 )
 
@@ -36,10 +41,14 @@ const startDeadline = 20 * time.Second
 
 // Request asks for an uplink.
 type Request struct {
-	Mode  string // slirp4netns[:OPTION,...] or pasta[:OPTION,...]
-	Path  string // of the namespace
-	Dir   string // for the uplink's own files
-	Ports []network.Port
+	Mode  string         // slirp4netns[:OPTION,...], pasta[:OPTION,...] or builtin
+	Path  string         // of the namespace
+	Dir   string         // for the uplink's own files
+	Ports []network.Port // not with builtin
+
+	Bridges  bool   // what is inside are bridges, and the host's addresses are to be reached: pasta has one of its own then
+	Loopback bool   // an address inside reaches the host's loopback: Running.Host
+	Program  string // hull-net, which builtin is a mode of
 }
 
 // Running is an uplink at work.
@@ -48,10 +57,13 @@ type Running struct {
 	Start uint64   // field 22 of /proc/PID/stat
 	IPs   []string // inside; none where the uplink takes the host's
 	DNS   []string // servers that it offers; none where the host's are to be used
+	// Host is the address by which services of the host are reached from inside, those on its loopback if that was asked for;
+	// none where there is no such address.
+	Host netip.Addr
 }
 
 // Choose returns the wanted uplink, or with "" the faster one that is installed: slirp4netns starts in a third of pasta's
-// time (docs/design).
+// time (docs/design/0013-uplinks.md).
 func Choose(root bool, wanted string) (string, error) {
 	names := []string{"slirp4netns", "pasta"}
 	if wanted != "" {
@@ -66,7 +78,24 @@ func Choose(root bool, wanted string) (string, error) {
 		"apt-get install slirp4netns, or run with --network=none or host")
 }
 
-var slirpOptions = []string{"allow_host_loopback", "cidr", "enable_ipv6", "mtu", "outbound_addr", "outbound_addr6", "port_handler"}
+// Builtin is the mode of the stack that needs no other program.
+const Builtin = "builtin"
+
+// ForBridges returns the uplinks of bridges, in the order to try them: the wanted one if it is installed, with "" pasta, which
+// moves most, and the built-in stack, since pasta does not start on a host that is not on a network (docs/design/0013-uplinks.md).
+func ForBridges(wanted string) ([]string, error) {
+	if wanted == Builtin {
+		return []string{Builtin}, nil
+	}
+	if wanted != "" {
+		name, err := Choose(false, wanted)
+		return []string{name}, err
+	}
+	if _, err := exec.LookPath("pasta"); err != nil {
+		return []string{Builtin}, nil //nolint:nilerr // it is not installed, and need not be
+	}
+	return []string{"pasta", Builtin}, nil
+}
 
 // Check checks the name and the options of a mode.
 func Check(mode string) error {
@@ -96,237 +125,55 @@ func Start(ctx context.Context, r Request) (Running, error) {
 	ctx, cancel := context.WithTimeout(ctx, startDeadline)
 	defer cancel()
 	name, options, _ := strings.Cut(r.Mode, ":")
-	if name == "pasta" {
+	switch name {
+	case "pasta":
 		return startPasta(ctx, r, options)
+	case Builtin:
+		return startBuiltin(r)
+	}
+	if r.Loopback {
+		options += ",allow_host_loopback=true"
 	}
 	return startSlirp(ctx, r, options)
-}
-
-func startPasta(ctx context.Context, r Request, options string) (Running, error) {
-	pidFile := filepath.Join(r.Dir, "pasta.pid")
-	args := []string{"--config-net", "--quiet", "--no-map-gw", "--netns", r.Path, "--pid", pidFile}
-	if options != "" {
-		args = append(args, strings.Split(options, ",")...)
-	}
-	for _, protocol := range []struct{ name, host, guest string }{{"tcp", "-t", "-T"}, {"udp", "-u", "-U"}} {
-		published := false
-		for _, p := range r.Ports {
-			if p.Protocol == protocol.name {
-				args, published = append(args, protocol.host, pastaPort(p)), true
-			}
-		}
-		if !published {
-			args = append(args, protocol.host, "none")
-		}
-		args = append(args, protocol.guest, "none")
-	}
-	cmd := exec.CommandContext(ctx, "pasta", args...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
-	if err := cmd.Run(); err != nil { // it goes into the background when it is ready
-		return Running{}, fmt.Errorf("pasta: %w: %s", err, lastLine(out.String()))
-	}
-	data, err := os.ReadFile(pidFile)
-	if err != nil {
-		return Running{}, fmt.Errorf("pasta: %w", err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	return Running{PID: pid, Start: netns.StartTime(pid)}, err
-}
-
-// pastaPort is the port in pasta's words: [ADDRESS/]HOST[-HOST]:CONTAINER[-CONTAINER].
-func pastaPort(p network.Port) string {
-	part := func(first uint16) string {
-		if p.Count > 1 {
-			return fmt.Sprintf("%d-%d", first, first+p.Count-1)
-		}
-		return strconv.Itoa(int(first))
-	}
-	text := part(p.Host) + ":" + part(p.Container)
-	if p.HostIP.IsValid() {
-		return p.IPText() + "/" + text
-	}
-	return text
-}
-
-// slirpArgs turns podman's option words into slirp4netns' flags.
-func slirpArgs(options string) ([]string, error) {
-	flags := map[string]string{"mtu": "--mtu=65520"}
-	loopback := false
-	for option := range strings.SplitSeq(options, ",") {
-		key, value, _ := strings.Cut(option, "=")
-		switch key {
-		case "":
-		case "allow_host_loopback", "enable_ipv6":
-			if value != "true" && value != "false" {
-				return nil, errs.Invalid("slirp4netns: %s is true or false, not %q", key, value)
-			}
-			switch {
-			case key == "allow_host_loopback":
-				loopback = value == "true"
-			case value == "true":
-				flags[key] = "--enable-ipv6"
-			}
-		case "mtu":
-			if _, err := strconv.ParseUint(value, 10, 16); err != nil {
-				return nil, errs.Invalid("slirp4netns: mtu is a number, not %q", value)
-			}
-			flags[key] = "--mtu=" + value
-		case "cidr":
-			if p, err := netip.ParsePrefix(value); err != nil || !p.Addr().Is4() || p.Bits() > 25 || p != p.Masked() {
-				return nil, errs.Invalid("slirp4netns: cidr is an IPv4 network as 10.0.2.0/24, at least a /25, not %q", value)
-			}
-			flags[key] = "--cidr=" + value
-		case "outbound_addr", "outbound_addr6":
-			flags[key] = "--" + strings.Replace(key, "_", "-", 1) + "=" + value
-		case "port_handler":
-			if value != "slirp4netns" {
-				return nil, errs.NotBuilt("slirp4netns:port_handler=" + value)
-			}
-		default:
-			return nil, errs.Invalid("slirp4netns: there is no option %q%s", key, errs.DidYouMean(key, slirpOptions))
-		}
-	}
-	if !loopback {
-		flags["loopback"] = "--disable-host-loopback"
-	}
-	args := make([]string, 0, len(flags))
-	for _, f := range flags {
-		args = append(args, f)
-	}
-	slices.Sort(args)
-	return args, nil
-}
-
-// slirpAddresses are the container's address and the name server's in the network that options name: the hundredth and the
-// third of it (slirp4netns(1) --cidr).
-func slirpAddresses(options string) (guest, dns string) {
-	network := netip.MustParsePrefix("10.0.2.0/24")
-	for option := range strings.SplitSeq(options, ",") {
-		if value, ok := strings.CutPrefix(option, "cidr="); ok {
-			if p, err := netip.ParsePrefix(value); err == nil && p.Addr().Is4() {
-				network = p.Masked()
-			}
-		}
-	}
-	at := func(n byte) string {
-		a := network.Addr().As4()
-		a[3] += n
-		return netip.AddrFrom4(a).String()
-	}
-	return at(100), at(3)
-}
-
-func startSlirp(ctx context.Context, r Request, options string) (up Running, err error) {
-	args, err := slirpArgs(options)
-	if err != nil {
-		return up, err
-	}
-	readyR, readyW, err := os.Pipe()
-	if err != nil {
-		return up, err
-	}
-	defer readyR.Close()
-	socket := filepath.Join(r.Dir, "slirp.sock")
-	if len(r.Ports) > 0 {
-		args = append(args, "--api-socket", filepath.Base(socket)) // its path is 107 bytes at most, unix(7)
-	}
-	args = append(args, "--enable-sandbox", "--enable-seccomp", "--configure", "--ready-fd=3", "--netns-type=path", r.Path, "tap0")
-	cmd := exec.Command("slirp4netns", args...) //nolint:noctx // it outlives us
-	cmd.Dir = r.Dir
-	cmd.ExtraFiles = []*os.File{readyW}
-	log, err := os.OpenFile(filepath.Join(r.Dir, "slirp.log"), os.O_CREATE|os.O_RDWR|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return up, err
-	}
-	defer log.Close()
-	cmd.Stdout, cmd.Stderr = log, log
-	// It leaves its sandbox by unmounting everything in its own mount namespace: where mounts are shared, for us too, unless
-	// that namespace is private before.
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Unshareflags: unix.CLONE_NEWNS}
-	err = cmd.Start()
-	_ = readyW.Close()
-	if err != nil {
-		return up, fmt.Errorf("start slirp4netns: %w", err)
-	}
-	_ = readyR.SetReadDeadline(time.Now().Add(startDeadline))
-	if n, _ := readyR.Read(make([]byte, 1)); n != 1 {
-		_ = cmd.Process.Kill()
-		waitErr := cmd.Wait()
-		text, _ := os.ReadFile(log.Name())
-		return up, fmt.Errorf("slirp4netns: %w: %s", waitErr, lastLine(string(text)))
-	}
-	guest, dns := slirpAddresses(options)
-	up = Running{PID: cmd.Process.Pid, Start: netns.StartTime(cmd.Process.Pid), IPs: []string{guest}, DNS: []string{dns}}
-	for _, p := range r.Ports {
-		if err := forward(ctx, p, socket, guest); err != nil {
-			_ = cmd.Process.Kill()
-			return up, errors.Join(err, ignoreExit(cmd.Wait()))
-		}
-	}
-	return up, cmd.Process.Release()
-}
-
-func ignoreExit(err error) error {
-	if _, ok := errors.AsType[*exec.ExitError](err); ok {
-		return nil
-	}
-	return err
-}
-
-// forward asks slirp4netns to publish the port at the address of the container, one request per number.
-func forward(ctx context.Context, p network.Port, socket, guest string) error {
-	for i := range p.Count {
-		request, err := json.Marshal(map[string]any{"execute": "add_hostfwd", "arguments": map[string]any{
-			"proto": p.Protocol, "host_addr": p.IPText(), "host_port": p.Host + i, "guest_addr": guest, "guest_port": p.Container + i,
-		}})
-		if err != nil {
-			return err
-		}
-		if err := ask(ctx, socket, request); err != nil {
-			return errs.WithHint(fmt.Errorf("publish port %d: %w", p.Host+i, err), "another process has that port, or it is below net.ipv4.ip_unprivileged_port_start")
-		}
-	}
-	return nil
-}
-
-func ask(ctx context.Context, socket string, request []byte) error {
-	dir, err := os.Open(filepath.Dir(socket)) // a socket's path is 107 bytes at most: go through the folder's descriptor
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(socket)))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-	}
-	if _, err := conn.Write(request); err != nil {
-		return err
-	}
-	if c, ok := conn.(*net.UnixConn); ok {
-		_ = c.CloseWrite()
-	}
-	var answer struct {
-		Error *struct {
-			Desc string `json:"desc"`
-		} `json:"error"`
-	}
-	if err := json.NewDecoder(conn).Decode(&answer); err != nil {
-		return err
-	}
-	if answer.Error != nil {
-		return errors.New(answer.Error.Desc)
-	}
-	return nil
 }
 
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]
+}
+
+// host is the address that reaches the host from inside: the gateway, which leads to its loopback, or the one that it talks
+// to the world from.
+func host(loopback bool, gateway string) netip.Addr {
+	if loopback {
+		return netip.MustParseAddr(gateway)
+	}
+	for _, world := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} { // nothing is sent there: it is what the route says
+		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(world)))
+		if err != nil {
+			continue
+		}
+		own := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr() //nolint:forcetypeassert // it is what DialUDP makes
+		_ = conn.Close()
+		return own.Unmap()
+	}
+	return netip.Addr{}
+}
+
+// awaitReady waits for the byte by which a process that was just started says that it is ready. If it does not, the process is
+// ended, and the error is the last line that it wrote into log.
+func awaitReady(cmd *exec.Cmd, ready, log *os.File) error {
+	_ = ready.SetReadDeadline(time.Now().Add(startDeadline))
+	if n, _ := ready.Read(make([]byte, 1)); n == 1 {
+		return nil
+	}
+	_ = cmd.Process.Kill()
+	err := cmd.Wait()
+	text, _ := os.ReadFile(log.Name())
+	return fmt.Errorf("%w: %s", err, lastLine(string(text)))
+}
+
+// logFile is what the process of an uplink writes to.
+func logFile(dir, name string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_RDWR|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 }

@@ -49,18 +49,18 @@ func TestSlirpArgs(t *testing.T) {
 	}
 }
 
-// slirp4netns gives the container the hundredth address of its network, and has a name server at the third.
+// slirp4netns gives the container the hundredth address of its network, and has the host at the second and a name server at the third.
 func TestSlirpAddresses(t *testing.T) {
-	for options, want := range map[string][2]string{
-		"":                          {"10.0.2.100", "10.0.2.3"},
-		"mtu=1500":                  {"10.0.2.100", "10.0.2.3"},
-		"cidr=10.5.0.0/24":          {"10.5.0.100", "10.5.0.3"},
-		"mtu=1500,cidr=10.5.0.0/16": {"10.5.0.100", "10.5.0.3"},
-		"cidr=10.5.0.128/25":        {"10.5.0.228", "10.5.0.131"},
+	for options, want := range map[string][3]string{
+		"":                          {"10.0.2.100", "10.0.2.2", "10.0.2.3"},
+		"mtu=1500":                  {"10.0.2.100", "10.0.2.2", "10.0.2.3"},
+		"cidr=10.5.0.0/24":          {"10.5.0.100", "10.5.0.2", "10.5.0.3"},
+		"mtu=1500,cidr=10.5.0.0/16": {"10.5.0.100", "10.5.0.2", "10.5.0.3"},
+		"cidr=10.5.0.128/25":        {"10.5.0.228", "10.5.0.130", "10.5.0.131"},
 	} {
 		t.Run(options, func(t *testing.T) {
-			if guest, dns := slirpAddresses(options); guest != want[0] || dns != want[1] {
-				t.Errorf("%s and %s, want %q", guest, dns, want)
+			if guest, gateway, dns := slirpAddresses(options); [3]string{guest, gateway, dns} != want {
+				t.Errorf("%s, %s and %s, want %q", guest, gateway, dns, want)
 			}
 		})
 	}
@@ -92,6 +92,12 @@ func TestCheck(t *testing.T) {
 	}
 	if _, err := Choose(false, ""); err == nil {
 		t.Error("an uplink is found where none is installed")
+	}
+	if names, err := ForBridges(""); err != nil || !slices.Equal(names, []string{Builtin}) {
+		t.Errorf("bridges have %q, %v", names, err)
+	}
+	if _, err := ForBridges("pasta"); err == nil {
+		t.Error("bridges have an uplink that is not installed")
 	}
 }
 
