@@ -69,7 +69,7 @@ func (l *lab) start() {
 	if err := os.WriteFile(conf, []byte("nameserver 127.0.0.1\n"), 0o600); err != nil {
 		l.Fatal(err)
 	}
-	s, lock, err := open(Options{Dir: l.dir, ResolvConf: conf, DNSPort: 53})
+	s, lock, err := open(Options{Dir: l.dir, ResolvConf: conf, DNSPort: 53, Uplink: "slirp4netns"})
 	if err != nil {
 		l.Fatal(err)
 	}
