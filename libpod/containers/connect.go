@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/state"
@@ -93,11 +94,12 @@ func (s Connections) Publish(ctx context.Context, ref string, publish, unpublish
 
 // without is a list of ports without that one of the host.
 func without(list []define.PortMapping, text string) ([]define.PortMapping, error) {
-	ports, err := network.ParsePorts([]string{text + ":1"})
-	if err != nil {
-		return nil, errs.Invalid("%q is no port of the host: write PORT or PORT/udp", text)
+	ports, err := network.ParsePorts([]string{text})
+	if err != nil || strings.Contains(text, ":") {
+		return nil, errs.Invalid("%q is no port of the host: write PORT[-PORT] or PORT/udp", text)
 	}
 	p := ports[0]
+	p.Host = p.Container // the port that is written is the host's
 	i := slices.IndexFunc(list, func(m define.PortMapping) bool {
 		return m.HostPort == p.Host && m.Range == p.Count && m.Protocol == p.Protocol
 	})

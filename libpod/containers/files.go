@@ -44,12 +44,38 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 	if err := s.writeResolv(c, put); err != nil {
 		return nil, err
 	}
+	s.shareFiles(&c.Config, files)
 	if o.TZ != "" {
 		if err := s.writeTimezone(o.TZ, root, put); err != nil {
 			return nil, err
 		}
 	}
 	return files, s.writeUser(c, root, put)
+}
+
+// shareFiles puts /etc/hosts and /etc/resolv.conf of the container whose network this one is in into the place of its own:
+// what stands there of names is true of both, and changes for both. What this one's flags say is in its own alone, and one
+// with ids of its own may not pass the other's folder.
+func (s *Service) shareFiles(c *define.ContainerConfig, files map[string]string) {
+	id, ok := strings.CutPrefix(c.Network, "container:")
+	if !ok || c.IDMap != nil {
+		return
+	}
+	o := &c.Options
+	own := map[string]bool{
+		"/etc/hosts":       o.NoHosts || o.HostsFile != "" || len(o.AddHosts) > 0,
+		"/etc/resolv.conf": o.DNS != nil || len(o.DNSSearch)+len(o.DNSOptions) > 0,
+	}
+	for inside, kept := range own {
+		if path := s.insideFile(id, inside); !kept && exists(path) {
+			files[inside] = path
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // insideFile is where the file lies that a container sees at the path inside.

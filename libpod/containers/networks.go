@@ -90,10 +90,10 @@ func (s *Service) planNetworkMode(ctx context.Context, p *plan) error {
 // planJoin reads one NAME[:OPTION=VALUE,...] of --network.
 func (s *Service) planJoin(ctx context.Context, name, options string) (j define.Join, err error) {
 	n, err := s.Networks.Resolve(ctx, name)
+	if near := errs.Nearest(name, networkModes); near != "" && isNotFound(err) {
+		return j, errs.WithHint(errs.NotFound("%v", err), `did you mean "%s"? hull network ls lists the networks`, near)
+	}
 	if err != nil {
-		if near := errs.Nearest(name, networkModes); near != "" && isNotFound(err) {
-			return j, errs.WithHint(err, `did you mean "%s"? hull network ls lists the networks`, near)
-		}
 		return j, err
 	}
 	j = define.Join{Network: n.Name, NetworkID: n.ID}

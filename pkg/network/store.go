@@ -165,6 +165,9 @@ func (s *Store) get(ctx context.Context, ref string, list func(context.Context) 
 		if len(broken) > 0 {
 			return Network{}, errs.WithHint(err, "%v", broken[0])
 		}
+		if near := errs.Nearest(ref, namesOf(all)); near != "" {
+			return Network{}, errs.WithHint(err, "did you mean %q? hull network ls lists what there is", near)
+		}
 		return Network{}, errs.WithHint(err, "hull network ls lists what there is")
 	case 1:
 		return found[0], nil
@@ -175,7 +178,15 @@ func (s *Store) get(ctx context.Context, ref string, list func(context.Context) 
 // defaultWords mean the default network where no network has that name.
 var defaultWords = []string{"bridge", "default", "podman"}
 
-// Resolve is Get for --network of a container, where there are words for the default network.
+func namesOf(list []Network) []string {
+	out := make([]string, len(list))
+	for i := range list {
+		out[i] = list[i].Name
+	}
+	return out
+}
+
+// Resolve is Get for --network of a container: the words for the default network mean it where no network has that name.
 func (s *Store) Resolve(ctx context.Context, ref string) (Network, error) {
 	if slices.Contains(defaultWords, ref) && !s.hasFile(ref) {
 		ref = s.Default.Name

@@ -356,8 +356,10 @@ func (r psRow) Mounts() []string {
 	return list
 }
 
-// Networks are the names of the networks that it is on.
-func (r psRow) Networks() []string {
+// Networks are the names of the networks that it is on, as podman writes a list of words.
+func (r psRow) Networks() string { return strings.Join(r.networks(), ",") }
+
+func (r psRow) networks() []string {
 	names := make([]string, len(r.c.Config.Joins))
 	for i, j := range r.c.Config.Joins {
 		names[i] = j.Network

@@ -40,7 +40,7 @@ func (r psRow) report() psReport {
 	p := psReport{
 		AutoRemove: r.AutoRemove(), Command: r.c.Config.CommandOnly, CreatedAt: r.Created(), Exited: r.Exited(), ExitedAt: r.ExitedAt(),
 		ExitCode: r.ExitCode(), ID: r.c.Config.ID, Image: r.Image(), ImageID: r.c.Config.ImageID, Labels: r.Labels(), Mounts: r.Mounts(),
-		Names: []string{r.c.Config.Name}, Namespaces: map[string]string{}, Networks: r.Networks(), Pid: r.c.PID,
+		Names: []string{r.c.Config.Name}, Namespaces: map[string]string{}, Networks: r.networks(), Pid: r.c.PID,
 		Ports: r.c.Config.Ports, Restarts: r.c.Restarts, StartedAt: r.StartedAt(), State: string(r.c.Status), Status: r.Status(),
 		Created: r.c.Config.Created.Unix(),
 	}
