@@ -88,6 +88,9 @@ func Busybox(base string, p Profile) string {
 	return filepath.Join(base, "busybox.tar")
 }
 
+// Peers is a static program in the base folder: "peers PORT" tells its clients their address (test/env/peers).
+func Peers(base string) string { return filepath.Join(base, "peers") }
+
 // Open makes the users and the base folder, which is removed when the test ends. It skips the test when it is not root's.
 func Open(t testing.TB) *Suite {
 	t.Helper()
@@ -115,6 +118,7 @@ func Open(t testing.TB) *Suite {
 	makeUser(t, singleName, false)
 	s.copyPrograms(t)
 	makeBusybox(t, base)
+	s.buildPeers(t)
 	s.lan = newLan(t, base)
 	must(t, os.WriteFile(skipFile(base), nil, 0o666))
 	must(t, os.Chmod(skipFile(base), 0o666))
@@ -140,6 +144,15 @@ func (s *Suite) copyPrograms(t testing.TB) {
 	}
 	for _, program := range programs {
 		run(t, "install", "-m", "755", program, bin)
+	}
+}
+
+func (s *Suite) buildPeers(t testing.TB) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", Peers(s.Base), "./test/env/peers")
+	cmd.Dir, cmd.Env = s.Repository, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build peers: %v\n%s", err, out)
 	}
 }
 

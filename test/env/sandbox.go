@@ -96,6 +96,7 @@ func (s *Sandbox) End(t testing.TB) {
 			}
 		}
 	}
+	s.endNet(t)
 	s.endPause()
 	deadline := time.Now().Add(3 * time.Second)
 	left := s.Processes()
@@ -108,6 +109,34 @@ func (s *Sandbox) End(t testing.TB) {
 			t.Errorf("process %d is left: %s", pid, command)
 		}
 		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+}
+
+// netLinger is what hull-net may take to end by itself after the last container, with time to spare on a busy machine.
+const netLinger = 10 * time.Second
+
+// endNet waits until hull-net has ended, and fails the test for what it leaves: a socket, a namespace, a container that is
+// attached, files of its way out. Its log, which is small, stays for the next.
+func (s *Sandbox) endNet(t testing.TB) {
+	t.Helper()
+	dirs, _ := filepath.Glob(filepath.Join(s.Dir, "run/hull/*/net"))
+	for _, dir := range dirs {
+		var left []string
+		for deadline := time.Now().Add(netLinger); ; time.Sleep(20 * time.Millisecond) { //nolint:forbidigo // polls, until a deadline
+			left = nil
+			for _, pattern := range []string{"sock", "pid", "ns", "a/*", "uplink", ".*"} {
+				found, _ := filepath.Glob(filepath.Join(dir, pattern))
+				left = append(left, found...)
+			}
+			if len(left) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				text, _ := os.ReadFile(filepath.Join(dir, "log"))
+				t.Errorf("hull-net has left %s; it said: %s", strings.Join(left, ", "), text)
+				break
+			}
+		}
 	}
 }
 

@@ -6,9 +6,11 @@
 //	until 5s [/RE/] CMD…       runs CMD again and again until it succeeds (and its output matches), for so long at most
 //	registry [-tls] …          starts a registry, $REGISTRY, that ends with the story (registry_test.go)
 //	layout DIR TAG TEXT…       writes an image to push as an OCI layout (registry_test.go)
+//	lan [-udp] ADDRESS:PORT TEXT…  sends a line from the neighbour of the host, and has what came back as stdout (lan_test.go)
 //
 // and these conditions: [user] [root] [single] [crun] [runc] [oracle]. $PORT, $PORT2 and $PORT3 are free on the host, $BUSYBOX is a
-// root file system archive, and the image "busybox" made of it is there. A story in testdata/single is for the user without subordinate ids.
+// root file system archive, and the image "busybox" made of it is there; $PEERS is a program that tells
+// clients their address (test/env/peers). A story in testdata/single is for the user without subordinate ids.
 //
 //	go test ./test/script -args -story=run/exit     the stories whose noun/name matches
 //	ORACLE=podman go test ./test/script             the same stories told to podman
@@ -91,12 +93,14 @@ func runStories(t *testing.T, base string, p env.Profile) { //nolint:thelper // 
 			continue
 		}
 		t.Run(p.String()+"/"+name, func(t *testing.T) {
-			t.Parallel()
+			if p.Identity != "root" || noun != "network" { // root's bridges and rules are in the one namespace of the suite
+				t.Parallel()
+			}
 			testscript.RunT(shim{t}, testscript.Params{
 				Files: []string{file}, RequireExplicitExec: true, RequireUniqueNames: true, Deadline: time.Now().Add(patience),
 				Setup:     func(e *testscript.Env) error { return setUp(t, base, p, e) },
 				Condition: func(name string) (bool, error) { return condition(p, name) },
-				Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "until": until, "registry": registry, "layout": layout},
+				Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "until": until, "registry": registry, "layout": layout, "lan": lan(base)},
 			})
 		})
 	}
@@ -125,6 +129,7 @@ func setUp(t *testing.T, base string, p env.Profile, e *testscript.Env) error {
 		e.Setenv(name, strconv.Itoa(s.Ports[i]))
 	}
 	e.Setenv("BUSYBOX", env.Busybox(base, p))
+	e.Setenv("PEERS", env.Peers(base))
 	e.Setenv("SANDBOX", s.Dir)
 	e.Setenv("TERM", "xterm")
 	e.Setenv("LC_ALL", "C.UTF-8")
