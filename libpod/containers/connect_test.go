@@ -8,7 +8,8 @@ import (
 
 func TestWithout(t *testing.T) {
 	list := []define.PortMapping{
-		{HostPort: 8080, ContainerPort: 80, Range: 1, Protocol: "tcp"}, {HostPort: 8080, ContainerPort: 80, Range: 1, Protocol: "udp"},
+		{HostPort: 8080, ContainerPort: 80, Range: 1, Protocol: "tcp"},
+		{HostPort: 8080, ContainerPort: 80, Range: 1, Protocol: "udp"},
 		{HostPort: 9000, ContainerPort: 90, Range: 3, Protocol: "tcp"},
 	}
 	for text, want := range map[string]string{

@@ -13,6 +13,7 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -64,22 +65,44 @@ func New(inside *netns.Thread, root bool) (*Table, error) {
 	return t, nil
 }
 
-// SetNetworks says which networks there are, and puts all rules anew.
+// SetNetworks says which networks there are.
 func (t *Table) SetNetworks(list []network.Network) error {
 	before := t.networks
 	t.networks = slices.Clone(list)
-	if err := t.Apply(); err != nil {
+	if err := t.change(func() error { return t.sets.fillNetworks(t.conn, t.networks) }); err != nil {
 		t.networks = before
 		return err
 	}
 	return nil
 }
 
-// Apply puts all rules anew, in place of what is there: another program may have flushed them.
+// perFlush is how many members or published ports go into one transaction with others of their kind: the whole of it has to
+// fit into the buffer of the socket, which an ordinary user cannot make larger than 208 kB.
+const perFlush = 250
+
+// Apply puts all rules anew, in place of what is there: another program may have flushed them. The rules, with the networks,
+// are one transaction; members and published ports follow in as many as it takes.
 func (t *Table) Apply() error {
+	t.sets = nil
 	sets, err := t.build()
 	if err == nil {
 		err = t.conn.Flush()
+	}
+	for part := range slices.Chunk(slices.Collect(maps.Values(t.members)), perFlush) {
+		if err == nil {
+			err = sets.addMembers(t.conn, part)
+		}
+		if err == nil {
+			err = t.conn.Flush()
+		}
+	}
+	for part := range slices.Chunk(slices.Concat(slices.Collect(maps.Values(t.forwards))...), perFlush) {
+		if err == nil {
+			err = sets.replaceForwards(t.conn, nil, part)
+		}
+		if err == nil {
+			err = t.conn.Flush()
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("nftables: %w", err)
@@ -91,7 +114,7 @@ func (t *Table) Apply() error {
 // Add lets a member's packets pass.
 func (t *Table) Add(id string, m Member) error {
 	t.members[id] = m
-	return t.change(func() error { return t.sets.addMember(t.conn, m) })
+	return t.change(func() error { return t.sets.addMembers(t.conn, []Member{m}) })
 }
 
 // Remove ends what Add began; an unknown id is fine.

@@ -7,8 +7,6 @@ import (
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
-
-	"hull.dev/hull/pkg/network"
 )
 
 // builder fills one transaction.
@@ -45,26 +43,22 @@ func concatType(parts ...nftables.SetDatatype) nftables.SetDatatype {
 	return nftables.MustConcatSetType(parts...)
 }
 
-// build puts both tables, with all that is in them, into the transaction.
+// build puts both tables, with the networks, into the transaction.
 func (t *Table) build() (*sets, error) {
 	t.drop()
 	s := &sets{}
 	b := &builder{conn: t.conn, table: t.conn.AddTable(&nftables.Table{Name: "hull", Family: nftables.TableFamilyINet})}
-	t.buildForward(b)
-	t.buildPostrouting(b)
+	s.buildNetworks(b)
+	s.buildForward(b)
+	s.buildPostrouting(b)
 	if t.root {
 		s.buildPublished(b)
 	} else {
-		t.buildInput(b)
+		s.buildInput(b)
 	}
 	b.table = t.conn.AddTable(&nftables.Table{Name: "hull", Family: nftables.TableFamilyBridge})
 	s.buildBridge(b)
-	for _, m := range t.members {
-		b.keep(s.addMember(t.conn, m))
-	}
-	for _, list := range t.forwards {
-		b.keep(s.replaceForwards(t.conn, nil, list))
-	}
+	b.keep(s.fillNetworks(t.conn, t.networks))
 	return s, b.err
 }
 
@@ -74,71 +68,63 @@ func (b *builder) keep(err error) {
 	}
 }
 
-// interfaces is a set of the bridges of those networks that are as said.
-func (t *Table) interfaces(b *builder, name string, is func(*network.Network) bool) *nftables.Set {
-	var list []nftables.SetElement
-	for i := range t.networks {
-		if n := &t.networks[i]; is(n) {
-			list = append(list, nftables.SetElement{Key: ifname(n.Interface)})
+// buildNetworks makes the sets of networks. All rules look into them, so that a network that comes or goes changes no rule.
+func (s *sets) buildNetworks(b *builder) {
+	name := nftables.TypeIFName
+	for _, one := range []struct {
+		set  **nftables.Set
+		name string
+		key  []nftables.SetDatatype
+	}{
+		{&s.bridges, "bridges", []nftables.SetDatatype{name}},
+		{&s.internal, "internal", []nftables.SetDatatype{name}},
+		{&s.isolated, "isolated", []nftables.SetDatatype{name}},
+		{&s.strict, "strict", []nftables.SetDatatype{name}},
+		{&s.open, "open", []nftables.SetDatatype{name}},
+		{&s.within, "within", []nftables.SetDatatype{name, name}},
+		{&s.servers4, "servers4", []nftables.SetDatatype{name, nftables.TypeIPAddr}},
+		{&s.servers6, "servers6", []nftables.SetDatatype{name, nftables.TypeIP6Addr}},
+	} {
+		set := nftables.Set{Name: one.name, KeyType: one.key[0]}
+		if len(one.key) > 1 {
+			set.Concatenation, set.KeyType = true, concatType(one.key...)
 		}
+		*one.set = b.set(set, nil)
 	}
-	return b.set(nftables.Set{Name: name, KeyType: nftables.TypeIFName}, list)
 }
 
-func (t *Table) buildForward(b *builder) {
+func (s *sets) buildForward(b *builder) {
 	c := b.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
-	all := t.interfaces(b, "bridges", func(*network.Network) bool { return true })
-	internal := t.interfaces(b, "internal", func(n *network.Network) bool { return n.Internal })
-	isolated := t.interfaces(b, "isolated", func(n *network.Network) bool {
-		return n.Options[network.OptionIsolate] != "" && n.Options[network.OptionIsolate] != "false"
-	})
-	strict := t.interfaces(b, "strict", func(n *network.Network) bool { return n.Options[network.OptionIsolate] == "strict" })
-	b.rule(c, in(internal), verdict(expr.VerdictDrop))
-	b.rule(c, out(internal), verdict(expr.VerdictDrop))
+	b.rule(c, in(s.internal), verdict(expr.VerdictDrop))
+	b.rule(c, out(s.internal), verdict(expr.VerdictDrop))
 	b.rule(c, known(), verdict(expr.VerdictAccept))
 	b.rule(c, translated(), verdict(expr.VerdictAccept))
-	b.rule(c, in(isolated), out(isolated), verdict(expr.VerdictDrop))
-	b.rule(c, in(strict), out(all), verdict(expr.VerdictDrop))
-	b.rule(c, in(all), out(strict), verdict(expr.VerdictDrop))
+	b.rule(c, in(s.isolated), out(s.isolated), verdict(expr.VerdictDrop))
+	b.rule(c, in(s.strict), out(s.bridges), verdict(expr.VerdictDrop))
+	b.rule(c, in(s.bridges), out(s.strict), verdict(expr.VerdictDrop))
 }
 
 // buildPostrouting gives what leaves a network the address of where it goes out; and what a container sends to itself by a
 // published port, which would else be answered past the translation.
-func (t *Table) buildPostrouting(b *builder) {
+func (s *sets) buildPostrouting(b *builder) {
 	c := b.chain("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
-	for i := range t.networks {
-		for _, s := range t.networks[i].Subnets {
-			p := s.Prefix.Masked()
-			b.rule(c, source(p, true), destination(p, true), translated(), masquerade())
-			if !t.networks[i].Internal {
-				multicast := netip.MustParsePrefix("224.0.0.0/4")
-				if p.Addr().Is6() {
-					multicast = netip.MustParsePrefix("ff00::/8")
-				}
-				b.rule(c, source(p, true), destination(p, false), destination(multicast, false), masquerade())
-			}
-		}
+	both := []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, &expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 2}}
+	b.rule(c, both, lookup(s.within, false), translated(), masquerade())
+	b.rule(c, both, lookup(s.within, false), verdict(expr.VerdictAccept))
+	for _, multicast := range []string{"224.0.0.0/4", "ff00::/8"} {
+		b.rule(c, in(s.open), destination(netip.MustParsePrefix(multicast), false), masquerade())
 	}
 }
 
 // buildInput keeps containers from all that listens in the namespace but the name servers, each from its own network.
-func (t *Table) buildInput(b *builder) {
+func (s *sets) buildInput(b *builder) {
 	c := b.chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter)
 	b.rule(c, known(), verdict(expr.VerdictAccept))
-	lo := b.set(nftables.Set{Name: "loopback", KeyType: nftables.TypeIFName}, []nftables.SetElement{{Key: ifname("lo")}})
-	b.rule(c, in(lo), verdict(expr.VerdictAccept))
-	for i := range t.networks {
-		n := &t.networks[i]
-		one := in(b.set(nftables.Set{Name: "bridge" + n.ID[:12], KeyType: nftables.TypeIFName}, []nftables.SetElement{{Key: ifname(n.Interface)}}))
-		for _, s := range n.Subnets {
-			if !s.Gateway.IsValid() {
-				continue
-			}
-			gateway := netip.PrefixFrom(s.Gateway, s.Gateway.BitLen())
-			for _, protocol := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
-				b.rule(c, one, destination(gateway, true), port(protocol, 53), verdict(expr.VerdictAccept))
-			}
-		}
+	b.rule(c, meta(expr.MetaKeyIIFNAME), equal(ifname("lo")), verdict(expr.VerdictAccept))
+	for _, protocol := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
+		dns := port(protocol, 53)
+		b.rule(c, family(unix.NFPROTO_IPV4), pair(payload(expr.PayloadBaseNetworkHeader, 16, 4)), lookup(s.servers4, false), dns, verdict(expr.VerdictAccept))
+		b.rule(c, family(unix.NFPROTO_IPV6), pair(payload(expr.PayloadBaseNetworkHeader, 24, 16)), lookup(s.servers6, false), dns, verdict(expr.VerdictAccept))
 	}
 	for _, protocol := range []byte{unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6} {
 		b.rule(c, transport(protocol), verdict(expr.VerdictAccept))
@@ -239,26 +225,27 @@ func etherType(kind uint16) []expr.Any {
 	return append(meta(expr.MetaKeyPROTOCOL), equal(binaryutil.BigEndian.PutUint16(kind))...)
 }
 
-// spoofed matches when the interface with the value of the field is not in the set.
-func spoofed(set *nftables.Set, field []expr.Any) []expr.Any {
+// pair loads the interface that a packet came by and a field of it.
+func pair(field []expr.Any) []expr.Any {
 	second := *field[0].(*expr.Payload) //nolint:forcetypeassert // payload makes it
 	second.DestRegister = 2
-	return append(append(meta(expr.MetaKeyIIFNAME), &second), lookup(set, true)...)
+	return append(meta(expr.MetaKeyIIFNAME), &second)
 }
 
-func family(p netip.Prefix) []expr.Any {
-	proto := byte(unix.NFPROTO_IPV4)
-	if p.Addr().Is6() {
-		proto = unix.NFPROTO_IPV6
-	}
+// spoofed matches when the interface with the value of the field is not in the set.
+func spoofed(set *nftables.Set, field []expr.Any) []expr.Any {
+	return append(pair(field), lookup(set, true)...)
+}
+
+func family(proto byte) []expr.Any {
 	return append(meta(expr.MetaKeyNFPROTO), equal([]byte{proto})...)
 }
 
-// address matches when the address at the offset in the IP header is in the prefix, or when it is not.
-func address(p netip.Prefix, offset4, offset6 uint32, within bool) []expr.Any {
-	size, offset := uint32(4), offset4
+// destination matches when the packet's is in the prefix, or when it is not, of the prefix' family alone.
+func destination(p netip.Prefix, within bool) []expr.Any {
+	size, offset, proto := uint32(4), uint32(16), byte(unix.NFPROTO_IPV4)
 	if p.Addr().Is6() {
-		size, offset = 16, offset6
+		size, offset, proto = 16, 24, unix.NFPROTO_IPV6
 	}
 	op := expr.CmpOpEq
 	if !within {
@@ -268,13 +255,10 @@ func address(p netip.Prefix, offset4, offset6 uint32, within bool) []expr.Any {
 	for i := range p.Bits() {
 		mask[i/8] |= 0x80 >> (i % 8)
 	}
-	e := append(family(p), payload(expr.PayloadBaseNetworkHeader, offset, size)...)
+	e := append(family(proto), payload(expr.PayloadBaseNetworkHeader, offset, size)...)
 	return append(e, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: mask, Xor: make([]byte, size)},
 		&expr.Cmp{Op: op, Register: 1, Data: p.Masked().Addr().AsSlice()})
 }
-
-func source(p netip.Prefix, within bool) []expr.Any      { return address(p, 12, 8, within) }
-func destination(p netip.Prefix, within bool) []expr.Any { return address(p, 16, 24, within) }
 
 // bits matches when one of the bits of a 32-bit field is set.
 func bits(field expr.Any, mask uint32) []expr.Any {

@@ -3,13 +3,21 @@ package filter
 import (
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
+
+	"hull.dev/hull/pkg/network"
 )
 
 // sets are the sets that change when a container comes or goes; the rules look into them and stay.
 type sets struct {
+	bridges, internal, isolated, strict *nftables.Set // of table inet: interfaces of networks
+	open                                *nftables.Set // those with a way out
+	within                              *nftables.Set // in . out, the same bridge
+	servers4, servers6                  *nftables.Set // interface . address of its name server
+
 	ends, macs, v4, v6 *nftables.Set // of table bridge
 	any4, any6         *nftables.Set // maps: protocol . port → address . port
 	own4, own6         *nftables.Set // maps: protocol . address of the host . port → address . port
@@ -63,9 +71,69 @@ func linkLocal(mac net.HardwareAddr) netip.Addr {
 	return netip.AddrFrom16(a)
 }
 
-func (s *sets) addMember(conn *nftables.Conn, m Member) error {
-	for set, list := range s.elements(m) {
-		if err := conn.SetAddElements(set, list); err != nil {
+// most is how many elements go into one message: its attributes have 64 kB at most (netlink(7)).
+const most = 256
+
+func add(conn *nftables.Conn, set *nftables.Set, list []nftables.SetElement) error {
+	for part := range slices.Chunk(list, most) {
+		if err := conn.SetAddElements(set, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addMembers adds the elements of all of them, in few messages: each is answered, and the answers have to find room.
+func (s *sets) addMembers(conn *nftables.Conn, members []Member) error {
+	all := map[*nftables.Set][]nftables.SetElement{}
+	for _, m := range members {
+		for set, list := range s.elements(m) {
+			all[set] = append(all[set], list...)
+		}
+	}
+	for set, list := range all {
+		if err := add(conn, set, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillNetworks replaces what the sets of networks have.
+func (s *sets) fillNetworks(conn *nftables.Conn, networks []network.Network) error {
+	all := map[*nftables.Set][]nftables.SetElement{}
+	put := func(set *nftables.Set, parts ...[]byte) {
+		all[set] = append(all[set], nftables.SetElement{Key: concat(parts...)})
+	}
+	for i := range networks {
+		n := &networks[i]
+		name := ifname(n.Interface)
+		put(s.bridges, name)
+		put(s.within, name, name)
+		if n.Internal {
+			put(s.internal, name)
+		} else {
+			put(s.open, name)
+		}
+		if how := n.Options[network.OptionIsolate]; how != "" && how != "false" {
+			put(s.isolated, name)
+			if how == "strict" {
+				put(s.strict, name)
+			}
+		}
+		for _, subnet := range n.Subnets {
+			switch {
+			case !subnet.Gateway.IsValid():
+			case subnet.Gateway.Is4():
+				put(s.servers4, name, subnet.Gateway.AsSlice())
+			default:
+				put(s.servers6, name, subnet.Gateway.AsSlice())
+			}
+		}
+	}
+	for _, set := range []*nftables.Set{s.bridges, s.internal, s.isolated, s.strict, s.open, s.within, s.servers4, s.servers6} {
+		conn.FlushSet(set)
+		if err := add(conn, set, all[set]); err != nil {
 			return err
 		}
 	}
@@ -97,15 +165,23 @@ func (s *sets) element(f Forward) (*nftables.Set, nftables.SetElement) {
 }
 
 func (s *sets) replaceForwards(conn *nftables.Conn, before, now []Forward) error {
-	for _, f := range before {
-		set, e := s.element(f)
-		if err := conn.SetDeleteElements(set, []nftables.SetElement{e}); err != nil {
-			return err
+	grouped := func(list []Forward) map[*nftables.Set][]nftables.SetElement {
+		all := map[*nftables.Set][]nftables.SetElement{}
+		for _, f := range list {
+			set, e := s.element(f)
+			all[set] = append(all[set], e)
+		}
+		return all
+	}
+	for set, list := range grouped(before) {
+		for part := range slices.Chunk(list, most) {
+			if err := conn.SetDeleteElements(set, part); err != nil {
+				return err
+			}
 		}
 	}
-	for _, f := range now {
-		set, e := s.element(f)
-		if err := conn.SetAddElements(set, []nftables.SetElement{e}); err != nil {
+	for set, list := range grouped(now) {
+		if err := add(conn, set, list); err != nil {
 			return err
 		}
 	}
