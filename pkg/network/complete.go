@@ -100,7 +100,7 @@ func (w *world) completeNames(n *Network) error {
 			n.Interface = w.freeInterface(n.Name == "")
 		case n.Mode() == ModeManaged && slices.Contains([]string{"all", "default", "lo"}, n.Interface):
 			return errs.Invalid("a bridge cannot be called %s: the kernel means something else by it", n.Interface)
-		case n.Mode() == ModeManaged && n.Options[OptionVLAN] == "" && slices.ContainsFunc(w.all, func(o Network) bool { return o.Driver == DriverBridge && o.Interface == n.Interface }):
+		case n.Mode() == ModeManaged && slices.ContainsFunc(w.all, func(o Network) bool { return o.Driver == DriverBridge && o.Interface == n.Interface }):
 			return errs.Invalid("bridge name %s already in use", n.Interface)
 		}
 	}
@@ -181,8 +181,6 @@ func (w *world) checkRoot(n *Network) error {
 		return errs.WithHint(errs.Invalid("driver %s needs root: it puts containers on an interface of the host's", n.Driver), "a bridge does without, and --publish leads to its containers")
 	case n.Mode() == ModeUnmanaged:
 		return errs.Invalid("--opt %s=%s needs root: the bridges of a user are hull's own", OptionMode, ModeUnmanaged)
-	case n.Options[OptionVRF] != "":
-		return errs.Invalid("--opt %s needs root: it is a device of the host's", OptionVRF)
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ const (
 	ModeUnmanaged = "unmanaged" // the bridge is there already, and is not hull's to change
 )
 
+// unbuilt are the keys that hull knows and does nothing about.
+var unbuilt = []string{OptionVLAN, OptionVRF, OptionBCLIM}
+
 // checkOptions refuses keys that the driver does not have and values that mean nothing.
 func checkOptions(driver string, options map[string]string) error {
 	known := optionsOf()
@@ -61,6 +64,9 @@ func checkOptions(driver string, options map[string]string) error {
 		}
 		if err := o.check(driver, options[key]); err != nil {
 			return errs.Invalid("--opt %s=%s: %s", key, options[key], err)
+		}
+		if slices.Contains(unbuilt, key) && !(key == OptionVLAN && options[key] == "0") {
+			return errs.NotBuilt("--opt " + key)
 		}
 	}
 	return nil
@@ -173,4 +179,20 @@ func (n *Network) Mode() string {
 		first = words[0]
 	}
 	return cmp.Or(n.Options[OptionMode], first)
+}
+
+// Owned reports whether hull makes the network's bridge, with addresses, names and rules; else its containers are on an
+// interface that is the host's.
+func (n *Network) Owned() bool { return n.Driver == DriverBridge && n.Mode() == ModeManaged }
+
+// NoDefaultRoute reports whether containers get no default route over the network.
+func (n *Network) NoDefaultRoute() bool {
+	set, _ := strconv.ParseBool(n.Options[OptionNoDefaultRoute])
+	return set
+}
+
+// Isolated reports whether the network and other isolated ones do not reach each other.
+func (n *Network) Isolated() bool {
+	set, _ := strconv.ParseBool(n.Options[OptionIsolate])
+	return set || n.Options[OptionIsolate] == IsolateStrict
 }

@@ -40,7 +40,7 @@ var leaves = map[string]string{
 	"pkg/layers":                 "pkg/errs pkg/failpoint pkg/reference",
 	"pkg/moment":                 "pkg/errs",
 	"pkg/network":                "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile",
-	"pkg/network/bridge":         "pkg/netns pkg/network",
+	"pkg/network/bridge":         "pkg/errs pkg/netns pkg/network",
 	"pkg/network/filter":         "pkg/netns pkg/network",
 	"pkg/network/ports":          "pkg/errs pkg/netns pkg/network",
 	"pkg/network/server":         "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile pkg/netns pkg/network pkg/network/bridge pkg/network/filter pkg/network/names pkg/network/ports pkg/network/uplink pkg/network/wire",

@@ -16,6 +16,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network"
 )
@@ -70,11 +71,19 @@ func sysctl(name, value string) error {
 // SetUplinkMTU says what fits through the way out; networks without an MTU of their own take it.
 func (l *Links) SetUplinkMTU(mtu int) { l.uplink = mtu }
 
-// Ensure makes the bridge of a network with its addresses, or completes the one that is there.
+// Ensure makes the bridge of a network with its addresses, or completes the one that is there. Of a network that hull does
+// not own it wants the interface to be there, and leaves it as it is.
 func (l *Links) Ensure(n *network.Network) error {
+	if n.Driver != network.DriverBridge {
+		_, err := l.parent(n)
+		return err
+	}
 	link, err := l.find(n.Interface)
 	if err != nil {
 		return err
+	}
+	if link == nil && !n.Owned() {
+		return errs.WithHint(errs.NotFound("the bridge %s of network %s is not there", n.Interface, n.Name), "with --opt mode=unmanaged it is not hull's to make")
 	}
 	if link == nil {
 		if link, err = l.add(n); err != nil {
@@ -83,6 +92,9 @@ func (l *Links) Ensure(n *network.Network) error {
 	}
 	if link.Type() != "bridge" {
 		return fmt.Errorf("the interface %s of network %s is no bridge but %s", n.Interface, n.Name, link.Type())
+	}
+	if !n.Owned() {
+		return nil
 	}
 	for _, s := range n.Subnets {
 		if !s.Gateway.IsValid() {
@@ -141,8 +153,13 @@ func (l *Links) addAddress(link netlink.Link, address netip.Prefix) error {
 	return nil
 }
 
-// Remove takes the bridge of a network away; one that is gone is fine.
-func (l *Links) Remove(n *network.Network) error { return l.remove(n.Interface) }
+// Remove takes the bridge of a network away, if it is hull's; one that is gone is fine.
+func (l *Links) Remove(n *network.Network) error {
+	if !n.Owned() {
+		return nil
+	}
+	return l.remove(n.Interface)
+}
 
 func (l *Links) remove(name string) error {
 	link, err := l.find(name)
@@ -189,11 +206,6 @@ func HostEnd(containerID string, j *network.Join) string {
 	}
 	sum := sha256.Sum256([]byte(containerID + " " + j.Network.ID))
 	return "hv" + hex.EncodeToString(sum[:6])
-}
-
-// HardwareAddress is the MAC that a container gets which has not asked for one: always the same on a network.
-func HardwareAddress(containerID, networkID string) net.HardwareAddr {
-	return hardware(containerID, networkID)
 }
 
 // hardware is a locally administered unicast address made of a text.

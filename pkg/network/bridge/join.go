@@ -19,7 +19,7 @@ import (
 const defaultMetric = 100
 
 // Join gives the container whose network namespace is at path an interface on a network, with the addresses, routes and
-// the name in j, where all is chosen, and default routes by these gateways. The bridge must be there. An interface that is
+// the name in j, where all is chosen, and default routes by these gateways. What Ensure is for must be there. An interface that is
 // there already is completed.
 func (l *Links) Join(id, path string, j *network.Join, gateways []netip.Addr) error {
 	ns, err := os.Open(path)
@@ -27,34 +27,38 @@ func (l *Links) Join(id, path string, j *network.Join, gateways []netip.Addr) er
 		return err
 	}
 	defer ns.Close()
-	end, err := l.pair(id, ns, j)
+	if j.Network.Driver == network.DriverBridge {
+		err = l.pair(id, ns, j)
+	} else {
+		err = l.child(ns, j)
+	}
 	if err != nil {
 		return fmt.Errorf("join network %s: %w", j.Network.Name, err)
 	}
 	if err := configure(path, j, gateways); err != nil {
-		return errors.Join(fmt.Errorf("join network %s: %w", j.Network.Name, err), l.remove(end))
+		return errors.Join(fmt.Errorf("join network %s: %w", j.Network.Name, err), l.Leave(id, path, j))
 	}
 	return nil
 }
 
-// pair makes the two ends, and returns the name of the one on the bridge.
-func (l *Links) pair(id string, ns *os.File, j *network.Join) (string, error) {
+// pair makes the two ends.
+func (l *Links) pair(id string, ns *os.File, j *network.Join) error {
 	name := HostEnd(id, j)
 	master, err := l.find(j.Network.Interface)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if master == nil {
-		return "", fmt.Errorf("its bridge %s is gone", j.Network.Interface)
+		return fmt.Errorf("its bridge %s is gone", j.Network.Interface)
 	}
 	link, err := l.find(name)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if link == nil {
 		mac, err := net.ParseMAC(j.MAC)
 		if err != nil {
-			return "", err
+			return err
 		}
 		v := &netlink.Veth{
 			LinkAttrs: netlink.NewLinkAttrs(), PeerName: j.Interface, PeerNamespace: netlink.NsFd(ns.Fd()), PeerHardwareAddr: mac,
@@ -62,16 +66,16 @@ func (l *Links) pair(id string, ns *os.File, j *network.Join) (string, error) {
 		v.Name, v.MTU, v.MasterIndex = name, l.mtu(&j.Network), master.Attrs().Index
 		v.HardwareAddr = hardware("host", id, j.Network.ID)
 		if err := l.handle.LinkAdd(v); err != nil {
-			return "", fmt.Errorf("make interface %s: %w", j.Interface, err)
+			return fmt.Errorf("make interface %s: %w", j.Interface, err)
 		}
 		link = v
 	} else if err := l.handle.LinkSetMaster(link, master); err != nil {
-		return "", err
+		return err
 	}
 	if err := l.handle.LinkSetUp(link); err != nil {
-		return "", fmt.Errorf("turn interface %s on: %w", name, err)
+		return fmt.Errorf("turn interface %s on: %w", name, err)
 	}
-	return name, nil
+	return nil
 }
 
 // configure sets the container's end up, from a thread in its namespace.
@@ -131,5 +135,11 @@ func (l *Links) routes(link netlink.Link, j *network.Join, gateways []netip.Addr
 	return nil
 }
 
-// Leave takes a container's interface on a network away; one that is gone is fine.
-func (l *Links) Leave(id string, j *network.Join) error { return l.remove(HostEnd(id, j)) }
+// Leave takes the interface on a network away of the container whose network namespace is, or was, at path; one that is gone
+// is fine.
+func (l *Links) Leave(id, path string, j *network.Join) error {
+	if j.Network.Driver != network.DriverBridge {
+		return removeChild(path, j.Interface)
+	}
+	return l.remove(HostEnd(id, j))
+}

@@ -164,25 +164,27 @@ func (s *sets) buildPublished(b *builder) {
 func (s *sets) buildBridge(b *builder) {
 	name := nftables.TypeIFName
 	s.ends = b.set(nftables.Set{Name: "ends", KeyType: name}, nil)
+	s.bound = b.set(nftables.Set{Name: "bound", KeyType: name}, nil)
 	s.macs = b.set(nftables.Set{Name: "macs", Concatenation: true, KeyType: concatType(name, nftables.TypeEtherAddr)}, nil)
 	s.v4 = b.set(nftables.Set{Name: "addresses4", Concatenation: true, KeyType: concatType(name, nftables.TypeIPAddr)}, nil)
 	s.v6 = b.set(nftables.Set{Name: "addresses6", Concatenation: true, KeyType: concatType(name, nftables.TypeIP6Addr)}, nil)
 	c := b.chain("prerouting", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, -300)
 	drop := verdict(expr.VerdictDrop)
-	b.rule(c, notIn(s.ends), verdict(expr.VerdictAccept))
-	b.rule(c, spoofed(s.macs, payload(expr.PayloadBaseLLHeader, 6, 6)), drop)
-	b.rule(c, etherType(unix.ETH_P_ARP), spoofed(s.v4, payload(expr.PayloadBaseNetworkHeader, 14, 4)), drop)
-	b.rule(c, etherType(unix.ETH_P_ARP), spoofed(s.macs, payload(expr.PayloadBaseNetworkHeader, 8, 6)), drop)
-	b.rule(c, etherType(unix.ETH_P_IP), spoofed(s.v4, payload(expr.PayloadBaseNetworkHeader, 12, 4)), drop)
-	b.rule(c, etherType(unix.ETH_P_IPV6), spoofed(s.v6, payload(expr.PayloadBaseNetworkHeader, 8, 16)), drop)
-	const neighborAdvertisement, routerAdvertisement, redirect = 136, 134, 137
 	icmp := func(kind byte) []expr.Any {
 		return append(transport(unix.IPPROTO_ICMPV6), append(payload(expr.PayloadBaseTransportHeader, 0, 1), equal([]byte{kind})...)...)
 	}
-	b.rule(c, etherType(unix.ETH_P_IPV6), icmp(neighborAdvertisement), spoofed(s.v6, payload(expr.PayloadBaseTransportHeader, 8, 16)), drop)
+	const neighborAdvertisement, routerAdvertisement, redirect = 136, 134, 137
+	b.rule(c, notIn(s.ends), verdict(expr.VerdictAccept))
+	b.rule(c, spoofed(s.macs, payload(expr.PayloadBaseLLHeader, 6, 6)), drop)
+	b.rule(c, etherType(unix.ETH_P_ARP), spoofed(s.macs, payload(expr.PayloadBaseNetworkHeader, 8, 6)), drop)
 	for _, kind := range []byte{routerAdvertisement, redirect} { // no container is a router of its network
 		b.rule(c, etherType(unix.ETH_P_IPV6), icmp(kind), drop)
 	}
+	b.rule(c, notIn(s.bound), verdict(expr.VerdictAccept))
+	b.rule(c, etherType(unix.ETH_P_ARP), spoofed(s.v4, payload(expr.PayloadBaseNetworkHeader, 14, 4)), drop)
+	b.rule(c, etherType(unix.ETH_P_IP), spoofed(s.v4, payload(expr.PayloadBaseNetworkHeader, 12, 4)), drop)
+	b.rule(c, etherType(unix.ETH_P_IPV6), spoofed(s.v6, payload(expr.PayloadBaseNetworkHeader, 8, 16)), drop)
+	b.rule(c, etherType(unix.ETH_P_IPV6), icmp(neighborAdvertisement), spoofed(s.v6, payload(expr.PayloadBaseTransportHeader, 8, 16)), drop)
 }
 
 // The matches. Each leaves what it loads in register 1, and in register 2 the second part of a concatenation.

@@ -18,9 +18,9 @@ type sets struct {
 	within                              *nftables.Set // in . out, the same bridge
 	servers4, servers6                  *nftables.Set // interface . address of its name server
 
-	ends, macs, v4, v6 *nftables.Set // of table bridge
-	any4, any6         *nftables.Set // maps: protocol . port → address . port
-	own4, own6         *nftables.Set // maps: protocol . address of the host . port → address . port
+	ends, bound, macs, v4, v6 *nftables.Set // of table bridge; bound are the ends with addresses of hull's
+	any4, any6                *nftables.Set // maps: protocol . port → address . port
+	own4, own6                *nftables.Set // maps: protocol . address of the host . port → address . port
 }
 
 func ifname(name string) []byte {
@@ -51,6 +51,7 @@ func (s *sets) elements(m Member) map[*nftables.Set][]nftables.SetElement {
 	if m.Free {
 		return e
 	}
+	e[s.bound] = []nftables.SetElement{{Key: name}}
 	v6 := []netip.Addr{netip.IPv6Unspecified(), linkLocal(m.MAC)}
 	for _, a := range m.Addresses {
 		if a.Is4() {
@@ -115,11 +116,11 @@ func (s *sets) fillNetworks(conn *nftables.Conn, networks []network.Network) err
 		} else {
 			put(s.open, name)
 		}
-		if how := n.Options[network.OptionIsolate]; how != "" && how != "false" {
+		if n.Isolated() {
 			put(s.isolated, name)
-			if how == "strict" {
-				put(s.strict, name)
-			}
+		}
+		if n.Options[network.OptionIsolate] == network.IsolateStrict {
+			put(s.strict, name)
 		}
 		for _, subnet := range n.Subnets {
 			switch {

@@ -31,6 +31,9 @@ func (s *Server) attach(ctx context.Context, a *network.Attachment) (*wire.Answe
 	if err := s.detach(a.ID); err != nil {
 		return nil, err
 	}
+	if err := canPublish(a); err != nil {
+		return nil, err
+	}
 	s.awaitLeft(a)
 	if err := s.choose(a); err != nil {
 		return nil, err
@@ -75,6 +78,9 @@ func (s *Server) make(ctx context.Context, a *network.Attachment) error {
 			return err
 		}
 		failpoint.Hit("attach/link")
+		if !j.Network.Owned() {
+			continue
+		}
 		m, err := member(a.ID, j)
 		if err != nil {
 			return err
@@ -97,7 +103,7 @@ func (s *Server) make(ctx context.Context, a *network.Attachment) error {
 
 // defaultRoutes drops the gateways of families whose default route leads over an earlier network.
 func defaultRoutes(j *network.Join, routed map[bool]bool) []netip.Addr {
-	if j.Network.Internal || j.Network.Options[network.OptionNoDefaultRoute] == "true" {
+	if j.Network.Internal || j.Network.NoDefaultRoute() {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(j.Gateways), func(g netip.Addr) bool {
@@ -137,7 +143,7 @@ func (s *Server) makeNetworks(ctx context.Context, a *network.Attachment) error 
 func (s *Server) inUse() []network.Network {
 	var list []network.Network
 	for _, u := range s.networks {
-		if u.made {
+		if u.made && u.network.Owned() {
 			list = append(list, u.network)
 		}
 	}
@@ -146,7 +152,7 @@ func (s *Server) inUse() []network.Network {
 
 // setZone has the name server listen on the gateways of a network. As root one without names has the host's servers.
 func (s *Server) setZone(ctx context.Context, n *network.Network) error {
-	if s.options.Root && !n.DNS {
+	if !n.Owned() || s.options.Root && !n.DNS {
 		return nil
 	}
 	z := names.Zone{Name: n.ID, Names: n.DNS, Forward: !n.Internal}
@@ -198,12 +204,15 @@ func host(a *network.Attachment) names.Host {
 	return h
 }
 
-// target is where published ports lead to: the addresses on the first network that has one, over which the default route
+// target is where published ports lead to: the addresses on the first network of hull's own that has one, over which the default route
 // goes too.
 func target(a *network.Attachment) ports.Target {
 	t := ports.Target{ID: a.ID, Name: a.Name, Ports: a.Ports}
 	for i := range a.Joins {
 		j := &a.Joins[i]
+		if !j.Network.Owned() {
+			continue
+		}
 		for _, g := range j.Given {
 			if ip := g.Addr(); ip.Is4() && !t.V4.IsValid() {
 				t.V4 = ip
@@ -217,6 +226,16 @@ func target(a *network.Attachment) ports.Target {
 		}
 	}
 	return t
+}
+
+// canPublish refuses ports where no network of the container's has them.
+func canPublish(a *network.Attachment) error {
+	published := func(j network.Join) bool { return j.Network.Owned() && len(j.Network.Subnets) > 0 }
+	if len(a.Ports) == 0 || len(a.Joins) == 0 || slices.ContainsFunc(a.Joins, published) {
+		return nil
+	}
+	return errs.WithHint(errs.Invalid("network %s publishes no ports: hull knows of no address that they could lead to", a.Joins[0].Network.Name),
+		"leave --publish out, or add a network that is a bridge of hull's own")
 }
 
 // setPorts publishes what the attachment says: by sockets of this process, and as root by the kernel, which leaves to the
@@ -257,7 +276,7 @@ func (s *Server) detach(id string) error {
 func (s *Server) leave(a *network.Attachment) {
 	var err error
 	for i := range a.Joins {
-		err = errors.Join(err, s.links.Leave(a.ID, &a.Joins[i]))
+		err = errors.Join(err, s.links.Leave(a.ID, a.NetNS, &a.Joins[i]))
 	}
 	failpoint.Hit("detach/links")
 	s.mu.Lock()

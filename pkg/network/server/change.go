@@ -62,7 +62,7 @@ func (s *Server) disconnect(id string, n *network.Network) (*wire.Answer, error)
 	left := a.Joins[i]
 	next := *a
 	next.Joins = slices.Delete(slices.Clone(a.Joins), i, i+1)
-	if err := errors.Join(s.links.Leave(id, &left), s.table.Remove(id+" "+n.ID)); err != nil {
+	if err := errors.Join(s.links.Leave(id, a.NetNS, &left), s.table.Remove(id+" "+n.ID)); err != nil {
 		return nil, err
 	}
 	failpoint.Hit("disconnect/link")
@@ -89,6 +89,9 @@ func (s *Server) publish(id string, list []network.Port) (*wire.Answer, error) {
 	}
 	next := *a
 	next.Ports = list
+	if err := canPublish(&next); err != nil {
+		return nil, err
+	}
 	if err := s.setPorts(&next); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/network"
-	"hull.dev/hull/pkg/network/bridge"
 )
 
 // lastAddresses are the addresses that were given out last, by subnet: the next one is behind it, so that an address is
@@ -27,7 +26,11 @@ func (s *Server) choose(a *network.Attachment) error {
 
 func (s *Server) chooseJoin(a *network.Attachment, j *network.Join) error {
 	if j.MAC == "" {
-		j.MAC = bridge.HardwareAddress(a.ID, j.Network.ID).String()
+		mac, err := s.links.HardwareAddress(a.ID, &j.Network)
+		if err != nil {
+			return err
+		}
+		j.MAC = mac.String()
 	}
 	if _, err := net.ParseMAC(j.MAC); err != nil {
 		return errs.Invalid("the MAC address %q of container %s is none", j.MAC, a.Name)
@@ -60,6 +63,9 @@ func chooseInterface(a *network.Attachment, j *network.Join) error {
 // chooseAddresses gives the join one address of each subnet: the one that was asked for, or the next free one.
 func (s *Server) chooseAddresses(a *network.Attachment, j *network.Join) error {
 	n := &j.Network
+	if n.IPAM[network.IPAMDriver] == network.IPAMDHCP {
+		return errs.WithHint(errs.NotBuilt("--ipam-driver dhcp of network "+n.Name), "hull network create --subnet gives its containers addresses")
+	}
 	j.Given, j.Gateways, j.Servers = nil, nil, nil
 	asked := slices.Clone(j.IPs)
 	for _, subnet := range n.Subnets {
@@ -80,7 +86,7 @@ func (s *Server) chooseAddresses(a *network.Attachment, j *network.Join) error {
 		j.Given = append(j.Given, netip.PrefixFrom(address, subnet.Prefix.Bits()))
 		if subnet.Gateway.IsValid() {
 			j.Gateways = append(j.Gateways, subnet.Gateway)
-			if n.DNS || !s.options.Root {
+			if n.Owned() && (n.DNS || !s.options.Root) {
 				j.Servers = append(j.Servers, subnet.Gateway)
 			}
 		}

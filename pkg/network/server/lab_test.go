@@ -24,6 +24,7 @@ import (
 type lab struct {
 	*testing.T
 	dir    string
+	root   bool // hull-net is root's
 	server *Server
 	lock   *lockfile.Lock
 	boxes  map[string]*box
@@ -43,7 +44,12 @@ func newLab(t *testing.T) *lab {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it makes network namespaces")
 	}
-	l := &lab{T: t, dir: t.TempDir(), boxes: map[string]*box{}}
+	return startLab(&lab{T: t, dir: t.TempDir(), boxes: map[string]*box{}})
+}
+
+func startLab(l *lab) *lab {
+	t := l.T
+	t.Helper()
 	l.start()
 	t.Cleanup(func() {
 		for _, b := range l.boxes {
@@ -69,7 +75,7 @@ func (l *lab) start() {
 	if err := os.WriteFile(conf, []byte("nameserver 127.0.0.1\n"), 0o600); err != nil {
 		l.Fatal(err)
 	}
-	s, lock, err := open(Options{Dir: l.dir, ResolvConf: conf, DNSPort: 53, Uplink: "slirp4netns"})
+	s, lock, err := open(Options{Dir: l.dir, Root: l.root, ResolvConf: conf, DNSPort: 53, Uplink: "slirp4netns"})
 	if err != nil {
 		l.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func (s *Server) report() *wire.Report {
 		return &wire.Report{Trouble: []string{err.Error()}}
 	}
 	for _, u := range s.networks {
-		if u.made && !slices.Contains(bridges, u.network.Interface) {
+		if u.made && u.network.Owned() && !slices.Contains(bridges, u.network.Interface) {
 			r.Trouble = append(r.Trouble, fmt.Sprintf("network %s has no bridge %s", u.network.Name, u.network.Interface))
 		}
 	}

@@ -1,0 +1,150 @@
+package bridge
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/network"
+)
+
+// Containers on a macvlan or an ipvlan have no pair of ends: theirs is an interface on one of the host's, the parent, made in
+// their namespace. It goes with the namespace.
+
+// parent is the interface of the host's that a network is on: the one that it names, or that of the default route.
+func (l *Links) parent(n *network.Network) (netlink.Link, error) {
+	if n.Interface != "" {
+		link, err := l.find(n.Interface)
+		if err == nil && link == nil {
+			err = errs.NotFound("the parent interface %s of network %s is gone", n.Interface, n.Name)
+		}
+		return link, err
+	}
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		routes, err := l.handle.RouteList(nil, family)
+		if err != nil {
+			return nil, fmt.Errorf("look for the default route: %w", err)
+		}
+		routes = slices.DeleteFunc(routes, func(r netlink.Route) bool { return r.LinkIndex == 0 || r.Dst != nil && !isDefault(r.Dst) })
+		if len(routes) > 0 {
+			first := slices.MinFunc(routes, func(a, b netlink.Route) int { return cmp.Compare(a.Priority, b.Priority) })
+			return l.handle.LinkByIndex(first.LinkIndex)
+		}
+	}
+	return nil, errs.WithHint(errs.Invalid("network %s names no parent interface, and the host has no default route that leads over one", n.Name),
+		"hull network create --opt parent=INTERFACE names it")
+}
+
+func isDefault(p *net.IPNet) bool {
+	ones, _ := p.Mask.Size()
+	return ones == 0
+}
+
+// HardwareAddress is the MAC of a container on a network that has not asked for one: always the same, and that of the parent
+// where there is but one for both.
+func (l *Links) HardwareAddress(containerID string, n *network.Network) (net.HardwareAddr, error) {
+	if !sharesMAC(n) {
+		return hardware(containerID, n.ID), nil
+	}
+	parent, err := l.parent(n)
+	if err != nil {
+		return nil, err
+	}
+	return parent.Attrs().HardwareAddr, nil
+}
+
+// sharesMAC reports whether containers on the network have the parent's address.
+func sharesMAC(n *network.Network) bool {
+	return n.Driver == network.DriverIpvlan || n.Driver == network.DriverMacvlan && n.Mode() == "passthru"
+}
+
+// child makes the interface of a container on the parent, in the container's namespace.
+func (l *Links) child(ns *os.File, j *network.Join) error {
+	n := &j.Network
+	there, err := hasInterface(ns, j.Interface)
+	if err != nil || there {
+		return err
+	}
+	parent, err := l.parent(n)
+	if err != nil {
+		return err
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.MTU, attrs.ParentIndex, attrs.Namespace = j.Interface, l.mtu(n), parent.Attrs().Index, netlink.NsFd(ns.Fd())
+	mac, err := net.ParseMAC(j.MAC)
+	if err != nil {
+		return err
+	}
+	if !sharesMAC(n) {
+		attrs.HardwareAddr = mac
+	} else if mac.String() != parent.Attrs().HardwareAddr.String() {
+		return errs.Invalid("the MAC address of a container on network %s is that of %s, %s", n.Name, parent.Attrs().Name, parent.Attrs().HardwareAddr)
+	}
+	if err := l.handle.LinkAdd(childLink(n, attrs)); err != nil {
+		return fmt.Errorf("make interface %s on %s: %w", j.Interface, parent.Attrs().Name, unsupported(err, n.Driver))
+	}
+	return nil
+}
+
+func childLink(n *network.Network, attrs netlink.LinkAttrs) netlink.Link {
+	if n.Driver == network.DriverIpvlan {
+		modes := map[string]netlink.IPVlanMode{"l2": netlink.IPVLAN_MODE_L2, "l3": netlink.IPVLAN_MODE_L3, "l3s": netlink.IPVLAN_MODE_L3S}
+		return &netlink.IPVlan{LinkAttrs: attrs, Mode: modes[n.Mode()]}
+	}
+	modes := map[string]netlink.MacvlanMode{
+		"bridge": netlink.MACVLAN_MODE_BRIDGE, "private": netlink.MACVLAN_MODE_PRIVATE, "vepa": netlink.MACVLAN_MODE_VEPA, "passthru": netlink.MACVLAN_MODE_PASSTHRU,
+	}
+	return &netlink.Macvlan{LinkAttrs: attrs, Mode: modes[n.Mode()]}
+}
+
+// unsupported names the option that the kernel lacks when it knows no such kind of interface.
+func unsupported(err error, kind string) error {
+	options := map[string]string{network.DriverMacvlan: "CONFIG_MACVLAN", network.DriverIpvlan: "CONFIG_IPVLAN"}
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return errs.WithHint(fmt.Errorf("the kernel has no %s", kind), "it needs %s, or its module", options[kind])
+	}
+	return err
+}
+
+// hasInterface reports whether the namespace has an interface of that name: what an earlier hull-net made.
+func hasInterface(ns *os.File, name string) (there bool, err error) {
+	inner, err := netns.Enter(fmt.Sprintf("/proc/self/fd/%d", ns.Fd()))
+	if err != nil {
+		return false, err
+	}
+	defer inner.Close()
+	err = inner.Do(func() error {
+		_, err := net.InterfaceByName(name)
+		there = err == nil
+		return nil
+	})
+	return there, err
+}
+
+// removeChild takes the interface of a container away; with its namespace it is gone.
+func removeChild(path, name string) error {
+	if !netns.Mounted(path) {
+		return nil
+	}
+	inner, err := netns.Enter(path)
+	if err != nil {
+		return err
+	}
+	defer inner.Close()
+	return inner.Do(func() error {
+		handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return err
+		}
+		defer handle.Close()
+		return (&Links{handle: handle}).remove(name)
+	})
+}
