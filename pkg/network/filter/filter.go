@@ -43,6 +43,7 @@ type Forward struct {
 
 // Table is the tables in one network namespace. Use New.
 type Table struct {
+	inside   *netns.Thread
 	conn     *nftables.Conn
 	root     bool
 	networks []network.Network
@@ -54,7 +55,7 @@ type Table struct {
 // New returns the tables of the namespace that the thread is in. Nothing is there before the first Apply. root is for the
 // host's own namespace: what comes in there is not filtered, and published ports are.
 func New(inside *netns.Thread, root bool) (*Table, error) {
-	t := &Table{root: root, members: map[string]Member{}, forwards: map[string][]Forward{}}
+	t := &Table{inside: inside, root: root, members: map[string]Member{}, forwards: map[string][]Forward{}}
 	err := inside.Do(func() (err error) {
 		t.conn, err = nftables.New(nftables.AsLasting())
 		return err
@@ -138,7 +139,10 @@ func (t *Table) SetForwards(id string, list []Forward) error {
 	if len(before)+len(list) == 0 {
 		return nil
 	}
-	return t.change(func() error { return t.sets.replaceForwards(t.conn, before, list) })
+	if err := t.change(func() error { return t.sets.replaceForwards(t.conn, before, list) }); err != nil {
+		return err
+	}
+	return t.forget(slices.Concat(before, list)...)
 }
 
 // change is one transaction. Where the tables are not as they should be, all is put anew.

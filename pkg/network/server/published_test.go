@@ -232,3 +232,42 @@ func TestMasqueradeOfRoot(t *testing.T) {
 		}
 	})
 }
+
+// A client that sends from one port, as a sender of logs does, reaches who has the host's port now: the kernel remembers for
+// each flow of datagrams where it went.
+func TestPublishedFlows(t *testing.T) {
+	onHost(t, func(l *lab, lan *box) {
+		l.Helper()
+		var client net.Conn
+		must(t, lan.thread.Do(func() (err error) {
+			client, err = net.Dial("udp", hostIP+":8080")
+			return err
+		}))
+		defer client.Close()
+		ask := func() string {
+			_ = client.SetDeadline(time.Now().Add(short))
+			if _, err := client.Write([]byte("?")); err != nil {
+				return err.Error()
+			}
+			buffer := make([]byte, 64)
+			n, err := client.Read(buffer)
+			if err != nil {
+				return err.Error()
+			}
+			return string(buffer[:n])
+		}
+		if text := ask(); !strings.Contains(text, "refused") {
+			t.Errorf("before the port is published: %q", text)
+		}
+		for _, name := range []string{"first", "second"} {
+			b := l.on(name, testNetwork(1, routed))
+			b.echo()
+			_, err := l.do(wire.Request{Op: wire.Ports, ID: b.id(), Ports: publish("", 8080)})
+			must(t, err)
+			if text := ask(); text != name+" to "+lanIP {
+				t.Errorf("the port is that of %s, and answers %q", name, text)
+			}
+			b.detach()
+		}
+	})
+}
