@@ -50,7 +50,6 @@ func TestContainersReachEachOther(t *testing.T) {
 	}
 	b.detach() // again
 	a.detach()
-	l.server.work.Wait()
 	if files, err := os.ReadDir(filepath.Join(l.dir, wire.Attachments)); err != nil || len(files) > 0 {
 		t.Errorf("left: %v, %v", files, err)
 	}
