@@ -145,6 +145,6 @@ func removeChild(path, name string) error {
 			return err
 		}
 		defer handle.Close()
-		return (&Links{handle: handle}).remove(name)
+		return (&Links{handle: handle, away: handle}).remove(name)
 	})
 }

@@ -81,20 +81,19 @@ func Choose(root bool, wanted string) (string, error) {
 // Builtin is the mode of the stack that needs no other program.
 const Builtin = "builtin"
 
-// ForBridges returns the uplinks of bridges, in the order to try them: the wanted one if it is installed, with "" pasta, which
-// moves most, and the built-in stack, since pasta does not start on a host that is not on a network (docs/design/0013-uplinks.md).
+// ForBridges returns the uplinks of bridges, in the order to try them: the wanted one if it is installed, with "" the built-in
+// stack, then slirp4netns if there is one. pasta moves more, but Debian 12's, with an address of its own, leaves who is refused
+// to wait, and ends some connections never (docs/design/0013-uplinks.md).
 func ForBridges(wanted string) ([]string, error) {
-	if wanted == Builtin {
-		return []string{Builtin}, nil
-	}
-	if wanted != "" {
+	if wanted != "" && wanted != Builtin {
 		name, err := Choose(false, wanted)
 		return []string{name}, err
 	}
-	if _, err := exec.LookPath("pasta"); err != nil {
-		return []string{Builtin}, nil //nolint:nilerr // it is not installed, and need not be
+	modes := []string{Builtin}
+	if _, err := exec.LookPath("slirp4netns"); err == nil && wanted == "" {
+		modes = append(modes, "slirp4netns")
 	}
-	return []string{"pasta", Builtin}, nil
+	return modes, nil
 }
 
 // Check checks the name and the options of a mode.
