@@ -101,7 +101,8 @@ func Open(o Options) (*Engine, error) {
 	e.Connections = containers.Connections{Containers: e.Containers}
 	e.System = &system.Service{
 		State: e.state, Layers: store, Containers: e.Containers, Unused: containers.Unused{Containers: e.Containers}, Images: e.Images, Networks: e.Networks,
-		Keepers: keepersOf(e), Registries: e.Registries, Config: o.Config, Events: e.Events, Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
+		Net: e.Containers.Net, Definitions: e.Networks.Store, Keepers: keepersOf(e), Registries: e.Registries, Config: o.Config, Events: e.Events,
+		Dirs: system.Dirs(dirs), Root: !rootless.Rootless(),
 	}
 	return e, nil
 }

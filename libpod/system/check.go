@@ -58,11 +58,15 @@ func (s *Service) pass(ctx context.Context, o define.CheckOptions) ([]define.Fin
 	if err != nil {
 		return nil, err
 	}
+	networks, err := s.checkNetworks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	damage, err := s.Layers.Check(ctx, !o.Quick, o.MaxAge)
 	if err != nil {
 		return nil, err
 	}
-	found = slices.Concat(found, volumes, keepers, files)
+	found = slices.Concat(found, volumes, networks, keepers, files)
 	for _, text := range damage.Texts() {
 		found = append(found, define.Finding{Text: text})
 	}
@@ -151,6 +155,8 @@ func (s *Service) judge(id string, f *facts) []string {
 		for _, t := range f.leftovers() {
 			texts = append(texts, "it does not run, and "+t+" is there")
 		}
+	} else if f.row.Config.Network == "bridge" && !f.has(place) {
+		texts = append(texts, "it runs, and has no place on its networks: hull restart "+f.row.Config.Name)
 	}
 	if !f.record && !f.row.Config.Options.Rootfs {
 		texts = append(texts, "its layer is not in the store")
@@ -180,6 +186,10 @@ func (f *facts) withoutRow() []string {
 		list[i] = "it is not known, and " + list[i] + " is there"
 	}
 	return list
+}
+
+func (f *facts) has(kind string) bool {
+	return slices.ContainsFunc(f.things, func(t thing) bool { return t.kind == kind })
 }
 
 // leftovers names what a container that does not run must not have.
@@ -262,7 +272,7 @@ const staleFile = time.Minute
 // checkFiles finds the files of writes that were killed.
 func (s *Service) checkFiles() ([]define.Finding, error) {
 	var found []define.Finding
-	for _, dir := range []string{s.Dirs.Static, filepath.Join(s.Dirs.Static, "seccomp"), s.Dirs.Volatile} {
+	for _, dir := range []string{s.Dirs.Static, filepath.Join(s.Dirs.Static, "seccomp"), s.Dirs.Volatile, s.Net.Dir, s.attachments()} {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, os.ErrNotExist) {
 			continue

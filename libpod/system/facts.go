@@ -30,7 +30,8 @@ type thing struct{ kind, path string }
 // Kinds of things.
 const (
 	folder  = "the runtime folder"
-	network = "the network namespace"
+	netNS   = "the network namespace"
+	place   = "its place on the networks"
 	runtime = "the OCI runtime's state"
 	cgroup  = "the cgroup"
 	layer   = "the mounted layer"
@@ -97,7 +98,8 @@ func (s *Service) lookRows(ctx context.Context, of func(string) *facts) error {
 func (s *Service) lookThings(of func(string) *facts) error {
 	for _, place := range []struct{ kind, dir string }{
 		{folder, filepath.Join(s.Dirs.Volatile, "c")},
-		{network, filepath.Join(s.Dirs.Volatile, "netns")},
+		{netNS, filepath.Join(s.Dirs.Volatile, "netns")},
+		{place, s.attachments()},
 		{"", filepath.Join(s.Dirs.Static, "containers")},
 	} {
 		ids, err := idsIn(place.dir)

@@ -15,6 +15,7 @@ import (
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/network/wire"
 )
 
 // Repair puts right what Check has found and returns what it could not, with the errors it met. What is of use to nobody
@@ -29,7 +30,7 @@ func (s *Service) Repair(ctx context.Context, found []define.Finding, o define.C
 		}
 	}
 	failed = append(failed, s.withLocks(ctx, ids, func(id string, f *facts) error { return s.scrub(ctx, id, f) }))
-	failed = append(failed, s.repairFiles(ctx), s.repairKeepers(ctx))
+	failed = append(failed, s.repairFiles(ctx), s.repairKeepers(ctx), s.repairNetworks(ctx))
 	damage, err := s.Layers.Check(ctx, !o.Quick, o.MaxAge)
 	if err == nil {
 		err = damage.Repair(o.Force)
@@ -59,7 +60,10 @@ func (s *Service) scrub(ctx context.Context, id string, f *facts) error {
 	}
 	for _, t := range f.things {
 		switch t.kind {
-		case network:
+		case place:
+			_, err := s.Net.Ask(ctx, wire.Request{Op: wire.Detach, ID: id})
+			failed = append(failed, err)
+		case netNS:
 			failed = append(failed, netns.Remove(t.path))
 		case cgroup:
 			failed = append(failed, removeCgroup(t.path))

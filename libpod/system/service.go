@@ -12,6 +12,8 @@ import (
 	"hull.dev/hull/pkg/events"
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/lockfile"
+	"hull.dev/hull/pkg/network"
+	"hull.dev/hull/pkg/network/wire"
 	"hull.dev/hull/pkg/transfer"
 )
 
@@ -55,6 +57,12 @@ type Registries interface {
 	Sources(ctx context.Context) (*transfer.Sources, error)
 }
 
+// Definitions are those of networks.
+type Definitions interface {
+	// List returns the networks, and an error for each file that is broken.
+	List(ctx context.Context) (all []network.Network, broken []error, err error)
+}
+
 // Dirs are the folders of the engine; libpod/containers draws what lies in them.
 type Dirs struct {
 	Static   string // GRAPHROOT/hull
@@ -64,18 +72,20 @@ type Dirs struct {
 
 // Service acts on the engine as a whole. Its fields do not change after the engine has set them.
 type Service struct {
-	State      *state.Store
-	Layers     *layers.Store
-	Containers Containers
-	Unused     Unused
-	Networks   Networks
-	Keepers    Keepers
-	Images     Images
-	Registries Registries
-	Config     *config.Config
-	Events     *events.Log
-	Dirs       Dirs
-	Root       bool // no user namespace: the user is root on the host
+	State       *state.Store
+	Layers      *layers.Store
+	Containers  Containers
+	Unused      Unused
+	Networks    Networks
+	Keepers     Keepers
+	Images      Images
+	Registries  Registries
+	Definitions Definitions
+	Config      *config.Config
+	Events      *events.Log
+	Net         *wire.Client
+	Dirs        Dirs
+	Root        bool // no user namespace: the user is root on the host
 }
 
 func (s *Service) staticDir(id string) string { return filepath.Join(s.Dirs.Static, "containers", id) }

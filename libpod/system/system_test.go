@@ -40,7 +40,7 @@ func (q quiet) Unsettled(*state.Container, *state.Run, []*define.ExecSession) st
 
 func TestJudge(t *testing.T) {
 	row := &state.Container{Config: define.ContainerConfig{ContainerBrief: define.ContainerBrief{ID: id, Name: "web"}}}
-	leftovers := []thing{{folder, "/x"}, {network, "/y"}}
+	leftovers := []thing{{folder, "/x"}, {netNS, "/y"}}
 	for name, c := range map[string]struct {
 		facts facts
 		rows  string // what the rows tell

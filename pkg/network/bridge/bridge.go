@@ -172,19 +172,17 @@ func (l *Links) remove(name string) error {
 	return nil
 }
 
-// Bridges returns the interfaces that are bridges.
-func (l *Links) Bridges() ([]string, error) {
+// Types are the interfaces that there are: what kind each is, by its name.
+func (l *Links) Types() (map[string]string, error) {
 	links, err := l.handle.LinkList()
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
-	var names []string
+	types := map[string]string{}
 	for _, link := range links {
-		if link.Type() == "bridge" {
-			names = append(names, link.Attrs().Name)
-		}
+		types[link.Attrs().Name] = link.Type()
 	}
-	return names, nil
+	return types, nil
 }
 
 // find returns the link of that name, nil when there is none.

@@ -11,6 +11,7 @@ import (
 
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network"
+	"hull.dev/hull/pkg/network/bridge"
 	"hull.dev/hull/pkg/network/wire"
 )
 
@@ -69,17 +70,31 @@ func (s *Server) read(name string) (*network.Attachment, error) {
 func (s *Server) report() *wire.Report {
 	r := &wire.Report{Uplink: s.way.name()}
 	for id := range s.attached {
-		r.Attached = append(r.Attached, id)
+		if !s.leaving[id] {
+			r.Attached = append(r.Attached, id)
+		}
 	}
 	slices.Sort(r.Attached)
-	bridges, err := s.links.Bridges()
+	if text := s.way.trouble(); text != "" {
+		r.Trouble = append(r.Trouble, text)
+	}
+	types, err := s.links.Types()
 	if err != nil {
-		return &wire.Report{Trouble: []string{err.Error()}}
+		r.Trouble = append(r.Trouble, err.Error())
+		return r
 	}
 	for _, u := range s.networks {
-		if u.made && u.network.Owned() && !slices.Contains(bridges, u.network.Interface) {
+		if u.made && u.network.Owned() && types[u.network.Interface] != "bridge" {
 			r.Trouble = append(r.Trouble, fmt.Sprintf("network %s has no bridge %s", u.network.Name, u.network.Interface))
 		}
 	}
+	for id, a := range s.attached {
+		for i := range a.Joins {
+			if j := &a.Joins[i]; types[bridge.HostEnd(id, j)] == "" {
+				r.Trouble = append(r.Trouble, fmt.Sprintf("container %s has no interface on network %s", a.Name, j.Network.Name))
+			}
+		}
+	}
+	slices.Sort(r.Trouble)
 	return r
 }

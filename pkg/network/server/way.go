@@ -58,6 +58,19 @@ func (w *way) name() string {
 	return w.request.Mode
 }
 
+// trouble is why there is no way out, "" when there is one or none is wanted.
+func (w *way) trouble() string {
+	if w == nil {
+		return ""
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		return ""
+	}
+	return "there is no way out of the networks: " + w.err.Error()
+}
+
 // file is where the next hull-net finds the process.
 func (w *way) file() string { return filepath.Join(w.request.Dir, "running") }
 
@@ -199,7 +212,7 @@ func outlive(r uplink.Running) {
 	_, _ = unix.Wait4(r.PID, &status, unix.WNOHANG, nil)
 }
 
-// end ends the way out.
+// end ends the way out, also one that an earlier hull-net left and nobody needed since.
 func (w *way) end() error {
 	if w == nil {
 		return nil
@@ -208,14 +221,18 @@ func (w *way) end() error {
 	w.mu.Lock()
 	settled := w.settled
 	w.mu.Unlock()
+	var running uplink.Running
+	var err error
 	if settled == nil {
-		return nil
+		running, err = w.adopt()
+	} else {
+		<-settled
+		w.mu.Lock()
+		running, err = w.running, w.err
+		w.mu.Unlock()
 	}
-	<-settled
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.err == nil && netns.StartTime(w.running.PID) == w.running.Start {
-		if err := unix.Kill(w.running.PID, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
+	if err == nil && running.PID > 0 && netns.StartTime(running.PID) == running.Start {
+		if err := unix.Kill(running.PID, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
 			return err
 		}
 	}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"slices"
+	"testing"
+
+	"hull.dev/hull/pkg/network"
+	"hull.dev/hull/pkg/network/bridge"
+	"hull.dev/hull/pkg/network/wire"
+)
+
+// bridges are those that there are.
+func (l *lab) bridges() []string {
+	l.Helper()
+	types, err := l.server.links.Types()
+	if err != nil {
+		l.Fatal(err)
+	}
+	var names []string
+	for name, kind := range types {
+		if kind == "bridge" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// What another program has taken away is told, and made anew.
+func TestTrouble(t *testing.T) {
+	l := newLab(t)
+	n := testNetwork(1)
+	a, b := l.on("a", n), l.on("b", n)
+	b.listen()
+	trouble := func() []string {
+		l.server.mu.Lock()
+		defer l.server.mu.Unlock()
+		return l.server.report().Trouble
+	}
+	if got := trouble(); got != nil {
+		t.Errorf("all is well, and it says %q", got)
+	}
+	for _, c := range []struct{ link, want string }{
+		{bridge.HostEnd(a.id(), &a.joins[0]), "container a has no interface on network " + n.Name},
+		{n.Interface, "network " + n.Name + " has no bridge " + n.Interface},
+	} {
+		if err := l.server.links.Remove(&network.Network{Interface: c.link}); err != nil {
+			t.Fatal(err)
+		}
+		if got := trouble(); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("without %s it says %q", c.link, got)
+		}
+		if _, err := l.do(wire.Request{Op: wire.Reload}); err != nil {
+			t.Fatal(err)
+		}
+		if got := trouble(); got != nil {
+			t.Errorf("made anew, and it says %q", got)
+		}
+		if !a.reaches(b, 0) {
+			t.Errorf("a does not reach b after %s was made anew", c.link)
+		}
+	}
+}
