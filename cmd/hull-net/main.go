@@ -46,7 +46,12 @@ func run() int {
 	flag.StringVar(&o.ResolvConf, "resolv-conf", "/etc/resolv.conf", "where the name servers of the host stand")
 	flag.UintVar(&port, "dns-port", 53, "port of the name server in networks")
 	flag.Parse()
-	o.DNSPort, o.Program = uint16(port), "/proc/self/exe"
+	o.DNSPort = uint16(port)
+	var err error
+	if o.Program, err = os.Executable(); err != nil {
+		complain(o.Dir, err)
+		return 1
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM) //nolint:forbidigo // here it begins
 	defer stop()
 	signal.Ignore(unix.SIGINT, unix.SIGHUP)

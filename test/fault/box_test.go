@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,7 +31,9 @@ type box struct {
 // newBox makes a sandbox without an image.
 func newBox(t *testing.T, base string) *box {
 	t.Helper()
-	return &box{Sandbox: env.NewSandbox(t), t: t, base: base}
+	b := &box{Sandbox: env.NewSandbox(t), t: t, base: base}
+	b.Vars = append(b.Vars, "HULL_FAILPOINT_HELPERS="+b.helpers())
+	return b
 }
 
 // filled makes a sandbox with the image.
@@ -54,9 +57,10 @@ func (r result) String() string {
 	return "hull " + r.line + ": exit code " + itoa(r.code) + "\n" + r.stdout + r.stderr
 }
 
-// words splits a command line; $BUSYBOX and $ARCHIVE in it are files, and a quoted part is a word.
+// words splits a command line; $BUSYBOX, $ARCHIVE and $PEERS in it are files, $PORT and $PORT2 are free on the host, and a quoted part is a word.
 func (b *box) words(line string) []string {
-	expand := strings.NewReplacer("$BUSYBOX", env.Busybox(b.base, env.Profile{}), "$ARCHIVE", archive(b.base), "$DIR", b.Dir)
+	expand := strings.NewReplacer("$BUSYBOX", env.Busybox(b.base, env.Profile{}), "$ARCHIVE", archive(b.base), "$DIR", b.Dir,
+		"$PEERS", env.Peers(b.base), "$PORT2", itoa(b.Ports[1]), "$PORT", itoa(b.Ports[0]))
 	var list []string
 	for i, part := range strings.Split(line, "'") {
 		if i%2 == 1 {
@@ -143,12 +147,13 @@ func (b *box) until(what string, cond func() bool) {
 	}
 }
 
-// quiet waits until no process of the sandbox is left but the one that holds its namespaces.
-func (b *box) quiet() {
+// quiet waits until no process of the sandbox is left but the one that holds its namespaces, and those that the names say.
+func (b *box) quiet(but ...string) {
 	b.t.Helper()
 	b.until("no process is left but the pause process", func() bool {
 		for _, command := range b.Processes() {
-			if !strings.HasPrefix(command, pauseName) {
+			known := slices.ContainsFunc(but, func(name string) bool { return strings.Contains(command, name) })
+			if !known && !strings.HasPrefix(command, pauseName) {
 				return false
 			}
 		}

@@ -12,6 +12,7 @@
 //	make fault RUN=kill/rm             the cases whose name matches
 //	make fault RUN=random KILLS=34     a hundred kills at random moments
 //	make fault RUN=many ENTRIES=1000000    a layer of a million entries, by pull and load
+//	go test ./test/fault -args -only=net/many -containers=200 -networks=50 -ports=1000
 //
 // Each command has a deadline: one that hangs is killed and fails its case.
 package fault
@@ -45,6 +46,7 @@ func TestFaults(t *testing.T) {
 		}
 		found := s.find(t)
 		s.others(t)
+		s.bridges(t)
 		s.hostile(t)
 		s.forged(t)
 		s.manyEntries(t)
@@ -66,7 +68,10 @@ func TestFaults(t *testing.T) {
 	self = suite.Copy(t, self)
 	for _, p := range []env.Profile{{Identity: "user", Runtime: "crun"}, {Identity: "root", Runtime: "crun"}} {
 		t.Run(p.String(), func(t *testing.T) {
-			args := []string{self, "-test.run=^TestFaults$", "-test.parallel=5", "-only=" + *only, "-kills=" + itoa(*kills), "-entries=" + itoa(*entryCount)}
+			args := []string{
+				self, "-test.run=^TestFaults$", "-test.parallel=5", "-only=" + *only, "-kills=" + itoa(*kills), "-entries=" + itoa(*entryCount),
+				"-containers=" + itoa(*manyContainers), "-networks=" + itoa(*manyNetworks), "-ports=" + itoa(*manyPorts),
+			}
 			if testing.Verbose() {
 				args = append(args, "-test.v")
 			}

@@ -26,6 +26,14 @@ const (
 // sleeps is a container that runs.
 const sleeps = "run -d --name c busybox sleep 1000"
 
+// onNetwork is a container that runs on a network; others are made before it.
+const onNetwork = "run -d --name c --network one -p $PORT:80 busybox sleep 1000"
+
+var (
+	oneNetwork  = []string{"network create one"}
+	twoNetworks = []string{"network create one", "network create two", onNetwork}
+)
+
 var stories = map[string]story{
 	"create":          {act: "create --name c -v named:/n -v /anonymous busybox true", fine: taken},
 	"create-replace":  {setup: []string{sleeps}, act: "create --name c --replace busybox true"},
@@ -78,6 +86,14 @@ var stories = map[string]story{
 	"network-create":  {act: "network create --ipv6 net", fine: "already used"},
 	"network-update":  {setup: []string{"network create net"}, act: "network update --dns-add 192.0.2.53 net"},
 	"network-rm":      {setup: []string{"network create net"}, act: "network rm net", fine: "network not found"},
+	"net-start":       {setup: append(oneNetwork, "create --name c --network one -p $PORT:80 busybox sleep 1000"), act: "start c"},
+	"net-run-rm":      {setup: oneNetwork, act: "run --rm --name c --network one -p $PORT:80 busybox true", ends: true, fine: unstarted},
+	"net-stop":        {setup: append(oneNetwork, onNetwork), act: "stop -t0 c"},
+	"net-rm":          {setup: append(oneNetwork, onNetwork), act: "rm -f -t0 c"},
+	"net-connect":     {setup: twoNetworks, act: "network connect --alias a two c", fine: "is on network two already"},
+	"net-disconnect":  {setup: twoNetworks, act: "network disconnect one c", fine: "is not on a network"},
+	"net-reload":      {setup: append(oneNetwork, onNetwork), act: "network reload c"},
+	"net-update":      {setup: append(oneNetwork, onNetwork), act: "update --publish $PORT2:80 --unpublish $PORT c", fine: "is not published"},
 	"system-prune":    {setup: []string{"create --name c busybox true", "import $BUSYBOX one", "untag one", "network create net"}, act: "system prune -f"},
 	"trust-set":       {act: "image trust set --type accept localhost:5000"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},

@@ -78,15 +78,29 @@ func (s *suite) prepare(t *testing.T, st story) *box {
 func (s *suite) findIn(t *testing.T, st story) []string {
 	b := s.prepare(t, st)
 	log := filepath.Join(b.Dir, "passed")
+	b.tellHelpers(log, "")
 	b.must(st.act, "HULL_FAILPOINT_LOG="+log)
 	if st.ends {
 		b.quiet()
 	}
+	b.tellNoHelper()
 	points := read(t, log)
 	b.whole()
 	b.end()
 	return points
 }
+
+// tellHelpers has the helpers that live on between commands, those that run too, log their points and die at one of them.
+func (b *box) tellHelpers(log, point string) {
+	b.t.Helper()
+	if err := os.WriteFile(b.helpers(), []byte(log+"\n"+point), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *box) tellNoHelper() { _ = os.Remove(b.helpers()) } // one that died has taken it away
+
+func (b *box) helpers() string { return filepath.Join(b.Dir, "helpers") }
 
 // read returns the lines of the log of points, each once.
 func read(t *testing.T, log string) []string {
@@ -105,11 +119,13 @@ func (s *suite) kill(t *testing.T, st story, point string) {
 	b := s.prepare(t, st)
 	log := filepath.Join(b.Dir, "passed")
 	b.died = true
+	b.tellHelpers(log, point)
 	killed := b.do(st.act, "HULL_FAILPOINT="+point, "HULL_FAILPOINT_LOG="+log)
 	if st.ends {
-		b.quiet()
+		b.quiet("hull-net", "slirp4netns", "pasta") // they serve what was not cleaned up
 	}
 	b.until("it comes to "+point+": "+killed.String(), func() bool { return slices.Contains(read(t, log), point) })
+	b.tellNoHelper()
 	b.whole()
 	again := b.do(st.act)
 	if !again.ok() && (st.fine == "" || !regexp.MustCompile(st.fine).MatchString(again.stderr)) {

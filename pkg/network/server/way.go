@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/atomicfile"
+	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network/uplink"
 	"hull.dev/hull/pkg/network/wire"
@@ -152,18 +153,24 @@ func (w *way) start(ctx context.Context) (uplink.Running, error) {
 	if running, err := w.adopt(); err == nil {
 		return running, nil
 	}
-	if err := os.MkdirAll(w.request.Dir, 0o700); err != nil {
+	if err := w.announce(); err != nil {
 		return uplink.Running{}, err
 	}
 	running, err := w.startOne(ctx)
-	if err != nil {
-		return running, err
+	failpoint.Hit("uplink/started")
+	if err == nil {
+		err = w.record(running)
 	}
-	data, err := json.Marshal(running)
+	return running, errors.Join(err, w.announced())
+}
+
+// record writes where the next hull-net finds the process.
+func (w *way) record(r uplink.Running) error {
+	data, err := json.Marshal(r)
 	if err != nil {
-		return running, err
+		return err
 	}
-	return running, atomicfile.WriteVolatile(w.file(), data)
+	return atomicfile.WriteVolatile(w.file(), data)
 }
 
 // startOne starts the first that can be started.
@@ -224,7 +231,9 @@ func (w *way) end() error {
 	var running uplink.Running
 	var err error
 	if settled == nil {
-		running, err = w.adopt()
+		if running, err = w.adopt(); err != nil {
+			err = errors.Join(err, w.endOrphans())
+		}
 	} else {
 		<-settled
 		w.mu.Lock()

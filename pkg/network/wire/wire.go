@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/network"
 )
 
@@ -219,8 +220,9 @@ func (c *Client) Start() (*Child, error) {
 		return nil, err
 	}
 	defer null.Close()
+	environ := append(failpoint.Environ(), "PATH="+os.Getenv("PATH"), "HOME=/")
 	p, err := os.StartProcess(c.Command[0], c.Command, &os.ProcAttr{
-		Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/"}, Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Dir: "/", Env: environ, Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Command[0], err)
