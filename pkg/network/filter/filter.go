@@ -16,9 +16,12 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"time"
 
 	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/netns"
@@ -45,6 +48,7 @@ type Forward struct {
 type Table struct {
 	inside   *netns.Thread
 	conn     *nftables.Conn
+	socket   *netlink.Conn // conn's
 	root     bool
 	networks []network.Network
 	members  map[string]Member
@@ -56,14 +60,37 @@ type Table struct {
 // host's own namespace: what comes in there is not filtered, and published ports are.
 func New(inside *netns.Thread, root bool) (*Table, error) {
 	t := &Table{inside: inside, root: root, members: map[string]Member{}, forwards: map[string][]Forward{}}
-	err := inside.Do(func() (err error) {
-		t.conn, err = nftables.New(nftables.AsLasting())
+	return t, t.open()
+}
+
+// patience is how long answers of the kernel may take before they count as dropped: it does so where they find no room.
+const patience = 10 * time.Second
+
+func (t *Table) open() error {
+	err := t.inside.Do(func() (err error) {
+		t.conn, err = nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
+			t.socket = c
+			return c.SetOption(netlink.CapAcknowledge, true) // answers without what was asked
+		}))
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("nftables: %w", err)
+		return fmt.Errorf("nftables: %w", err)
 	}
-	return t, nil
+	return nil
+}
+
+// flush carries the transaction out. Where answers were dropped it may be done or not, and the socket has no use any more.
+func (t *Table) flush() error {
+	if err := t.socket.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	err := t.conn.Flush()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.sets = nil
+		err = errors.Join(errors.New("the kernel has dropped its answers"), t.conn.CloseLasting(), t.open())
+	}
+	return err
 }
 
 // SetNetworks says which networks there are.
@@ -87,14 +114,14 @@ func (t *Table) Apply() error {
 	t.sets = nil
 	sets, err := t.build()
 	if err == nil {
-		err = t.conn.Flush()
+		err = t.flush()
 	}
 	for part := range slices.Chunk(slices.Collect(maps.Values(t.members)), perFlush) {
 		if err == nil {
 			err = sets.addMembers(t.conn, part)
 		}
 		if err == nil {
-			err = t.conn.Flush()
+			err = t.flush()
 		}
 	}
 	for part := range slices.Chunk(slices.Concat(slices.Collect(maps.Values(t.forwards))...), perFlush) {
@@ -102,7 +129,7 @@ func (t *Table) Apply() error {
 			err = sets.replaceForwards(t.conn, nil, part)
 		}
 		if err == nil {
-			err = t.conn.Flush()
+			err = t.flush()
 		}
 	}
 	if err != nil {
@@ -152,7 +179,7 @@ func (t *Table) change(fill func() error) error {
 	}
 	err := fill()
 	if err == nil {
-		err = t.conn.Flush()
+		err = t.flush()
 	}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST) {
 		return t.Apply()
@@ -167,7 +194,7 @@ func (t *Table) change(fill func() error) error {
 func (t *Table) Clear() error {
 	t.sets = nil
 	t.drop()
-	if err := t.conn.Flush(); err != nil {
+	if err := t.flush(); err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
 	return nil

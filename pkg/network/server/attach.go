@@ -267,9 +267,25 @@ func (s *Server) detach(id string) error {
 		return err
 	}
 	failpoint.Hit("detach/names")
+	if err := s.recordLeaving(id); err != nil {
+		return err
+	}
+	failpoint.Hit("detach/leaving")
 	s.leaving[id] = true
 	s.work.Go(func() { s.leave(a) })
 	return nil
+}
+
+// recordLeaving writes that a container is off its networks and its links are not yet gone.
+func (s *Server) recordLeaving(id string) error {
+	if err := os.MkdirAll(s.path(wire.Leaving), 0o700); err != nil {
+		return err
+	}
+	err := os.Rename(filepath.Join(s.path(wire.Attachments), id), filepath.Join(s.path(wire.Leaving), id))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it was recorded so before
+	}
+	return err
 }
 
 // leave is the rest of detach. What cannot be taken away is left to reload and to the next hull-net.
@@ -284,7 +300,7 @@ func (s *Server) leave(a *network.Attachment) {
 	for i := range a.Joins {
 		err = errors.Join(err, s.table.Remove(a.ID+" "+a.Joins[i].Network.ID))
 	}
-	if removed := os.Remove(filepath.Join(s.path(wire.Attachments), a.ID)); !errors.Is(removed, os.ErrNotExist) {
+	if removed := os.Remove(filepath.Join(s.path(wire.Leaving), a.ID)); !errors.Is(removed, os.ErrNotExist) {
 		err = errors.Join(err, removed)
 	}
 	failpoint.Hit("detach/recorded")

@@ -43,7 +43,7 @@ func TestTrouble(t *testing.T) {
 		{bridge.HostEnd(a.id(), &a.joins[0]), "container a has no interface on network " + n.Name},
 		{n.Interface, "network " + n.Name + " has no bridge " + n.Interface},
 	} {
-		if err := l.server.links.Remove(&network.Network{Interface: c.link}); err != nil {
+		if err := l.server.links.Remove(&network.Network{Driver: network.DriverBridge, Interface: c.link}); err != nil {
 			t.Fatal(err)
 		}
 		if got := trouble(); !slices.Equal(got, []string{c.want}) {

@@ -20,26 +20,27 @@ import (
 func (s *Server) restore(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	files, err := os.ReadDir(s.path(wire.Attachments))
-	if errors.Is(err, os.ErrNotExist) {
-		return s.table.Apply()
-	}
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		a, err := s.read(f.Name())
-		if err != nil {
-			s.say(fmt.Sprintf("attachment %s: %v", f.Name(), err))
-			continue
+	gone := map[string]bool{}
+	for _, dir := range []string{wire.Leaving, wire.Attachments} {
+		files, err := os.ReadDir(s.path(dir))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
 		}
-		s.attached[a.ID] = a
+		for _, f := range files {
+			a, err := s.read(dir, f.Name())
+			if err != nil {
+				s.say(fmt.Sprintf("attachment %s: %v", f.Name(), err))
+				continue
+			}
+			s.attached[a.ID], gone[a.ID] = a, dir == wire.Leaving
+		}
 	}
 	if err := s.table.Apply(); err != nil {
 		return err
 	}
 	for id, a := range s.attached {
-		if !netns.Mounted(a.NetNS) { // a start that died, or a clean-up
+		var err error
+		if gone[id] || !netns.Mounted(a.NetNS) { // a start that died, or a clean-up
 			err = s.detach(id)
 		} else {
 			err = s.make(ctx, a)
@@ -51,8 +52,8 @@ func (s *Server) restore(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) read(name string) (*network.Attachment, error) {
-	data, err := os.ReadFile(filepath.Join(s.path(wire.Attachments), name))
+func (s *Server) read(dir, name string) (*network.Attachment, error) {
+	data, err := os.ReadFile(filepath.Join(s.path(dir), name))
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +89,10 @@ func (s *Server) report() *wire.Report {
 			r.Trouble = append(r.Trouble, fmt.Sprintf("network %s has no bridge %s", u.network.Name, u.network.Interface))
 		}
 	}
-	for id, a := range s.attached {
+	for _, id := range r.Attached {
+		a := s.attached[id]
 		for i := range a.Joins {
-			if j := &a.Joins[i]; types[bridge.HostEnd(id, j)] == "" {
+			if j := &a.Joins[i]; j.Network.Driver == network.DriverBridge && types[bridge.HostEnd(id, j)] == "" {
 				r.Trouble = append(r.Trouble, fmt.Sprintf("container %s has no interface on network %s", a.Name, j.Network.Name))
 			}
 		}

@@ -8,6 +8,7 @@
 //	pid       its pid and field 22 of its /proc/PID/stat, on one line; replaced whole by the next hull-net
 //	ns        the network namespace with the bridges; not as root
 //	a/ID      an Attachment as JSON, written before the container is attached and removed when it is not any more
+//	l/ID      the same, of a container that has been taken off and whose links are not yet gone
 //	uplink/   the files of the way out
 //	log       what hull-net complained of, the last one's alone
 //
@@ -41,6 +42,7 @@ const (
 	PID         = "pid"
 	Namespace   = "ns"
 	Attachments = "a"
+	Leaving     = "l"
 	Uplink      = "uplink"
 	Log         = "log"
 )
