@@ -2,6 +2,7 @@
 // hull-net say to each other about containers on them. What a network does lies in the packages below:
 //
 //	bridge   links, addresses and routes, through netlink
+//	lease    addresses that a DHCP server lends
 //	filter   the nftables rules of masquerading, isolation and published ports
 //	names    the DNS server
 //	ports    published ports of an ordinary user

@@ -74,6 +74,11 @@ func (s *Server) make(ctx context.Context, a *network.Attachment) error {
 	routed := map[bool]bool{} // families that have a default route
 	for i := range a.Joins {
 		j := &a.Joins[i]
+		if lent(&j.Network) {
+			if err := s.takeLease(ctx, a, j); err != nil {
+				return err
+			}
+		}
 		if err := s.links.Join(a.ID, a.NetNS, j, defaultRoutes(j, routed)); err != nil {
 			return err
 		}
@@ -292,6 +297,7 @@ func (s *Server) recordLeaving(id string) error {
 func (s *Server) leave(a *network.Attachment) {
 	var err error
 	for i := range a.Joins {
+		s.giveLease(a, &a.Joins[i])
 		err = errors.Join(err, s.links.Leave(a.ID, a.NetNS, &a.Joins[i]))
 	}
 	failpoint.Hit("detach/links")

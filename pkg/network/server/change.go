@@ -62,6 +62,7 @@ func (s *Server) disconnect(id string, n *network.Network) (*wire.Answer, error)
 	left := a.Joins[i]
 	next := *a
 	next.Joins = slices.Delete(slices.Clone(a.Joins), i, i+1)
+	s.giveLease(a, &left)
 	if err := errors.Join(s.links.Leave(id, a.NetNS, &left), s.table.Remove(id+" "+n.ID)); err != nil {
 		return nil, err
 	}

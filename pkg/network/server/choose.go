@@ -63,9 +63,6 @@ func chooseInterface(a *network.Attachment, j *network.Join) error {
 // chooseAddresses gives the join one address of each subnet: the one that was asked for, or the next free one.
 func (s *Server) chooseAddresses(a *network.Attachment, j *network.Join) error {
 	n := &j.Network
-	if n.IPAM[network.IPAMDriver] == network.IPAMDHCP {
-		return errs.WithHint(errs.NotBuilt("--ipam-driver dhcp of network "+n.Name), "hull network create --subnet gives its containers addresses")
-	}
 	j.Given, j.Gateways, j.Servers = nil, nil, nil
 	asked := slices.Clone(j.IPs)
 	for _, subnet := range n.Subnets {

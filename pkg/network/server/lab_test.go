@@ -89,6 +89,7 @@ func (l *lab) start() {
 func (l *lab) crash() {
 	l.Helper()
 	s := l.server
+	s.leases.Close()
 	_, _ = s.ports.Close(), s.names.Close()
 	_ = s.table.Close()
 	s.inside.Close()

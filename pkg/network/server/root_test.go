@@ -35,6 +35,7 @@ func onHost(t *testing.T, test func(l *lab, lan *box)) {
 		t.Skip("needs root: it makes network namespaces")
 	}
 	if os.Getenv(inHost) == "" {
+		t.Parallel()
 		cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 		cmd.Env = append(os.Environ(), inHost+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}

@@ -25,6 +25,7 @@ import (
 	"hull.dev/hull/pkg/network"
 	"hull.dev/hull/pkg/network/bridge"
 	"hull.dev/hull/pkg/network/filter"
+	"hull.dev/hull/pkg/network/lease"
 	"hull.dev/hull/pkg/network/names"
 	"hull.dev/hull/pkg/network/ports"
 	"hull.dev/hull/pkg/network/wire"
@@ -54,6 +55,7 @@ type Server struct {
 	table   *filter.Table
 	names   *names.Server
 	ports   *ports.Forwarder
+	leases  *lease.Keeper
 	way     *way
 	log     *log.Logger
 
@@ -155,6 +157,7 @@ func (s *Server) begin() error {
 			return err
 		}
 	}
+	s.leases = lease.New(s.say)
 	s.ports = ports.New(s.inside, s.say)
 	s.names = names.New(names.Options{Inside: listener{s.inside}, ResolvConf: s.options.ResolvConf, Port: s.options.DNSPort, Log: s.say})
 	if s.options.Root {
@@ -219,6 +222,7 @@ func (s *Server) end() {
 // close gives back what was opened. With no container left it takes the namespace and the way out too.
 func (s *Server) close() {
 	s.work.Wait()
+	s.leases.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := errors.Join(s.ports.Close(), s.names.Close())
