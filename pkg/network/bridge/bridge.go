@@ -4,6 +4,7 @@
 package bridge
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -96,6 +97,9 @@ func (l *Links) Ensure(n *network.Network) error {
 	if !n.Owned() {
 		return nil
 	}
+	if !made(link, n) {
+		return errs.WithHint(errs.Conflict("the bridge %s of network %s is there already, and not of hull's making", n.Interface, n.Name), "--opt mode=unmanaged uses it as it is")
+	}
 	for _, s := range n.Subnets {
 		if !s.Gateway.IsValid() {
 			continue
@@ -113,7 +117,7 @@ func (l *Links) Ensure(n *network.Network) error {
 func (l *Links) add(n *network.Network) (netlink.Link, error) {
 	b := &netlink.Bridge{LinkAttrs: netlink.NewLinkAttrs()}
 	b.Name, b.MTU = n.Interface, l.mtu(n)
-	b.HardwareAddr = hardware("bridge", n.ID) // else it would change with each container that comes or goes
+	b.HardwareAddr = bridgeHardware(n) // else it would change with each container that comes or goes
 	if err := l.handle.LinkAdd(b); err != nil {
 		return nil, err
 	}
@@ -129,6 +133,13 @@ func (l *Links) add(n *network.Network) (netlink.Link, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+func bridgeHardware(n *network.Network) net.HardwareAddr { return hardware("bridge", n.ID) }
+
+// made reports whether a link is the bridge that hull made for the network: it is known by its MAC.
+func made(link netlink.Link, n *network.Network) bool {
+	return link.Type() == "bridge" && link.Attrs().HardwareAddr.String() == bridgeHardware(n).String()
 }
 
 // mtu is a network's own, or the uplink's. 0 is the kernel's default.
@@ -157,6 +168,10 @@ func (l *Links) addAddress(link netlink.Link, address netip.Prefix) error {
 func (l *Links) Remove(n *network.Network) error {
 	if !n.Owned() {
 		return nil
+	}
+	link, err := l.find(n.Interface)
+	if err != nil || link == nil || !made(link, n) {
+		return err
 	}
 	return l.remove(n.Interface)
 }
@@ -199,7 +214,7 @@ func (l *Links) find(name string) (netlink.Link, error) {
 
 // HostEnd is the name of the end on the bridge of the pair that joins a container to a network.
 func HostEnd(containerID string, j *network.Join) string {
-	if name := j.Options[network.OptionHostInterface]; name != "" {
+	if name := cmp.Or(j.Options[network.OptionHostInterface], j.Network.Options[network.OptionHostInterface]); name != "" {
 		return name
 	}
 	sum := sha256.Sum256([]byte(containerID + " " + j.Network.ID))

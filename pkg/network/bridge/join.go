@@ -11,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network"
 )
@@ -51,7 +52,7 @@ func (l *Links) pair(id string, ns *os.File, j *network.Join) error {
 	if master == nil {
 		return fmt.Errorf("its bridge %s is gone", j.Network.Interface)
 	}
-	link, err := l.find(name)
+	link, err := l.end(id, j)
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (l *Links) pair(id string, ns *os.File, j *network.Join) error {
 			LinkAttrs: netlink.NewLinkAttrs(), PeerName: j.Interface, PeerNamespace: netlink.NsFd(ns.Fd()), PeerHardwareAddr: mac,
 		}
 		v.Name, v.MTU, v.MasterIndex = name, l.mtu(&j.Network), master.Attrs().Index
-		v.HardwareAddr = hardware("host", id, j.Network.ID)
+		v.HardwareAddr = hostHardware(id, j)
 		if err := l.handle.LinkAdd(v); err != nil {
 			return fmt.Errorf("make interface %s: %w", j.Interface, err)
 		}
@@ -135,11 +136,37 @@ func (l *Links) routes(link netlink.Link, j *network.Join, gateways []netip.Addr
 	return nil
 }
 
-// Leave takes the interface on a network away of the container whose network namespace is, or was, at path; one that is gone
-// is fine.
+// hostHardware is the MAC of the end on the bridge, by which it is known.
+func hostHardware(id string, j *network.Join) net.HardwareAddr {
+	return hardware("host", id, j.Network.ID)
+}
+
+// end is the end on the bridge of a container's pair, nil when there is none. Its name may be one that was asked for: an interface
+// that has it already is somebody's, and stays as it is.
+func (l *Links) end(id string, j *network.Join) (netlink.Link, error) {
+	name := HostEnd(id, j)
+	link, err := l.find(name)
+	if err != nil || link == nil {
+		return nil, err
+	}
+	if link.Type() != "veth" || link.Attrs().HardwareAddr.String() != hostHardware(id, j).String() {
+		return nil, errs.Conflict("the name %s of an interface is taken", name)
+	}
+	return link, nil
+}
+
+// Leave takes the interface on a network away of the container whose network namespace is, or was, at path; one that is gone,
+// or is another's by that name, is fine.
 func (l *Links) Leave(id, path string, j *network.Join) error {
 	if j.Network.Driver != network.DriverBridge {
 		return removeChild(path, j.Interface)
 	}
-	return l.remove(HostEnd(id, j))
+	link, err := l.end(id, j)
+	if errs.IsConflict(err) {
+		return nil
+	}
+	if err != nil || link == nil {
+		return err
+	}
+	return l.remove(link.Attrs().Name)
 }

@@ -246,6 +246,10 @@ func TestUnmanagedBridge(t *testing.T) {
 		attrs.Name = "br7"
 		must(t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}))
 		setUp(t, "br7")
+		taken := testNetwork(4, func(n *network.Network) { n.Interface = "br7" })
+		if err := l.box("late").try(network.Join{Network: taken}); err == nil || !strings.Contains(err.Error(), "not of hull's making") {
+			t.Errorf("a bridge of another's: %v", err)
+		}
 		a, b := l.on("a", n), l.on("b", n)
 		b.listen()
 		if !a.reaches(b, 0) || !a.reaches(b, 1) {
@@ -260,6 +264,39 @@ func TestUnmanagedBridge(t *testing.T) {
 		b.detach()
 		if _, err := netlink.LinkByName("br7"); err != nil {
 			t.Errorf("the bridge is gone: %v", err)
+		}
+	})
+}
+
+// The end on the bridge may be given a name. One that the host or another container has is refused, and stays.
+func TestHostInterfaceName(t *testing.T) {
+	onHost(t, func(l *lab, lan *box) {
+		l.Helper()
+		named := func(name string) network.Join {
+			return network.Join{Network: testNetwork(1), Options: map[string]string{network.OptionHostInterface: name}}
+		}
+		a, b := l.box("a"), l.box("b")
+		must(t, a.try(named("web0")))
+		for _, name := range []string{"web0", "eth0"} {
+			if err := b.try(named(name)); err == nil || !strings.Contains(err.Error(), "name "+name+" of an interface is taken") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		a.listen()
+		lan.listen()
+		must(t, b.try(network.Join{Network: testNetwork(1, func(n *network.Network) { n.Options[network.OptionHostInterface] = "db0" })}))
+		if !b.reaches(a, 0) {
+			t.Error("a is not reached any more")
+		}
+		for name, bridge := range map[string]bool{"web0": true, "db0": true, "eth0": false} {
+			link, err := netlink.LinkByName(name)
+			if err != nil || (link.Attrs().MasterIndex != 0) != bridge {
+				t.Errorf("interface %s is on a bridge: %t, %v", name, !bridge, err)
+			}
+		}
+		a.detach()
+		if _, err := netlink.LinkByName("web0"); err == nil {
+			t.Error("web0 is left")
 		}
 	})
 }
