@@ -50,7 +50,7 @@ const (
 )
 
 // unbuilt are the keys that hull knows and does nothing about.
-var unbuilt = []string{OptionVLAN, OptionVRF, OptionBCLIM}
+var unbuilt = []string{OptionVLAN, OptionVRF}
 
 // checkOptions refuses keys that the driver does not have and values that mean nothing.
 func checkOptions(driver string, options map[string]string) error {

@@ -96,6 +96,9 @@ func configure(path string, j *network.Join, gateways []netip.Addr) error {
 		if err != nil {
 			return fmt.Errorf("interface %s: %w", j.Interface, err)
 		}
+		if err := limitBroadcasts(link, &j.Network); err != nil {
+			return err
+		}
 		own := &Links{handle: handle}
 		for _, s := range [][2]string{{"ipv6/conf/" + j.Interface + "/accept_dad", "0"}, {"ipv4/conf/" + j.Interface + "/arp_notify", "1"}} {
 			if err := sysctl("net/"+s[0], s[1]); err != nil && !errors.Is(err, os.ErrNotExist) {

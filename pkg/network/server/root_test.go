@@ -1,15 +1,19 @@
 package server
 
 import (
+	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/network"
@@ -131,6 +135,36 @@ func (b *box) interfaces() (names []string) {
 	return names
 }
 
+// broadcastLimit is what the kernel says of eth0 of the container, a macvlan (linux/if_link.h, IFLA_MACVLAN_BC_CUTOFF).
+func (b *box) broadcastLimit() (limit int32) {
+	b.lab.Helper()
+	const cutoff = 9
+	must(b.lab.T, b.thread.Do(func() error {
+		request := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
+		request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+		request.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("eth0")))
+		answers, err := request.Execute(unix.NETLINK_ROUTE, 0)
+		if err != nil {
+			return err
+		}
+		attributes := answers[0][unix.SizeofIfInfomsg:]
+		for _, kind := range []uint16{unix.IFLA_LINKINFO, nl.IFLA_INFO_DATA, cutoff} {
+			list, err := nl.ParseRouteAttr(attributes)
+			if err != nil {
+				return err
+			}
+			i := slices.IndexFunc(list, func(a syscall.NetlinkRouteAttr) bool { return a.Attr.Type == kind })
+			if i < 0 {
+				return fmt.Errorf("no attribute %d", kind)
+			}
+			attributes = list[i].Value
+		}
+		limit = int32(binary.NativeEndian.Uint32(attributes))
+		return nil
+	}))
+	return limit
+}
+
 // supports skips the test where the kernel has no such kind of interface.
 func supports(t *testing.T, link netlink.Link) {
 	t.Helper()
@@ -148,7 +182,10 @@ func TestMacvlan(t *testing.T) {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.ParentIndex = "try", parent.Attrs().Index
 		supports(t, &netlink.Macvlan{LinkAttrs: attrs, Mode: netlink.MACVLAN_MODE_BRIDGE})
-		children(l, lan, lanNetwork(network.DriverMacvlan, "mtu=1400 metric=7"))
+		children(l, lan, lanNetwork(network.DriverMacvlan, "mtu=1400 metric=7 bclim=5"))
+		if got := l.boxes["a"].broadcastLimit(); got != 5 {
+			t.Errorf("broadcasts are queued from %d macvlans on", got)
+		}
 	})
 }
 
