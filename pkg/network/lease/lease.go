@@ -41,10 +41,10 @@ type Lease struct {
 type Request struct {
 	Path      string // of the network namespace
 	Interface string
-	Hostname  string     // that the server is told
-	Last      netip.Addr // the address that it has had; zero: none
-	// Changed is called when the server lends another address than before, from a goroutine of its own.
-	Changed func(context.Context, Lease)
+	Hostname  string       // that the server is told
+	Last      netip.Prefix // the address that it has from an earlier hull-net; zero: none
+	// Changed is called when the server lends another address than before, which Take returns then, from a goroutine of its own.
+	Changed func(context.Context)
 }
 
 // Keeper keeps leases. Make one with New; its methods may be called at the same time.
@@ -69,33 +69,30 @@ type held struct {
 // New returns a keeper that complains to say.
 func New(say func(string)) *Keeper { return &Keeper{say: say, held: map[string]*held{}} }
 
-// Take asks for an address and keeps it until Give, under a key of the caller's. One that is kept already is returned. ok is
-// false when no server answers and the address that there was is kept on.
-func (k *Keeper) Take(ctx context.Context, key string, r Request) (l Lease, ok bool, err error) {
+// Take asks for an address and keeps it until Give, under a key of the caller's. One that is kept already is returned. With an
+// address that there is it returns at once, and the server is asked for that one meanwhile.
+func (k *Keeper) Take(ctx context.Context, key string, r Request) (Lease, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if h := k.held[key]; h != nil {
-		l, ok = h.now()
-		return l, ok, nil
+		return h.now(), nil
 	}
-	h := &held{request: r}
-	if err := h.ask(ctx); err != nil {
-		if !r.Last.IsValid() {
-			return l, false, errs.WithHint(fmt.Errorf("no DHCP server lends an address on %s: %w", r.Interface, err), "hull network create --subnet does without")
+	h := &held{request: r, lease: Lease{Address: r.Last}}
+	if !r.Last.IsValid() {
+		if err := h.ask(ctx); err != nil {
+			return Lease{}, errs.WithHint(fmt.Errorf("no DHCP server lends an address on %s: %w", r.Interface, err), "hull network create --subnet does without")
 		}
-		k.say(fmt.Sprintf("address %s: %v", r.Last, err))
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	k.held[key] = h
 	k.work.Go(func() { k.keep(ctx, h) })
-	l, ok = h.now()
-	return l, ok, nil
+	return h.now(), nil
 }
 
-func (h *held) now() (Lease, bool) {
+func (h *held) now() Lease {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.lease, h.latest != nil
+	return h.lease
 }
 
 // Give gives an address back; a key without one is fine.
@@ -163,9 +160,9 @@ func (k *Keeper) keep(ctx context.Context, h *held) {
 			return
 		case <-timer.C:
 		}
-		before, _ := h.now()
+		before := h.now()
 		err := h.ask(ctx)
-		switch after, _ := h.now(); {
+		switch after := h.now(); {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
@@ -173,18 +170,18 @@ func (k *Keeper) keep(ctx context.Context, h *held) {
 			wait = again
 			continue
 		case after.Address != before.Address:
-			h.request.Changed(ctx, after)
+			h.request.Changed(ctx)
 		}
 		wait = h.half()
 	}
 }
 
-// half is the time until the lease is to be asked for again (RFC 2131, 4.4.5: T1).
+// half is the time until the lease is to be asked for again (RFC 2131, 4.4.5: T1); none where no server has answered.
 func (h *held) half() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.latest == nil {
-		return again
+		return 0
 	}
 	ack := h.latest.ACK
 	whole := ack.IPAddressLeaseTime(time.Hour)
@@ -231,8 +228,8 @@ func (h *held) ask(ctx context.Context) error {
 		with = append(with, dhcpv4.WithOption(dhcpv4.OptHostName(h.request.Hostname)))
 	}
 	discover := with
-	if h.request.Last.IsValid() {
-		discover = append(discover[:len(discover):len(discover)], dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(h.request.Last.AsSlice())))
+	if h.latest == nil && h.lease.Address.IsValid() {
+		discover = append(discover[:len(discover):len(discover)], dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(h.lease.Address.Addr().AsSlice())))
 	}
 	offer, err := client.DiscoverOffer(ctx, discover...)
 	if err != nil {
