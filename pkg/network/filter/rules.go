@@ -30,12 +30,12 @@ func (b *builder) rule(c *nftables.Chain, parts ...[]expr.Any) {
 	b.conn.AddRule(&nftables.Rule{Table: b.table, Chain: c, Exprs: all})
 }
 
-func (b *builder) set(s nftables.Set, elements []nftables.SetElement) *nftables.Set {
+func (b *builder) set(s nftables.Set) *nftables.Set {
 	s.Table = b.table
 	if s.KeyType == nftables.TypeIFName {
 		s.KeyByteOrder = binaryutil.NativeEndian // for nft list ruleset: else it shows empty names
 	}
-	b.keep(b.conn.AddSet(&s, elements))
+	b.keep(b.conn.AddSet(&s, nil))
 	return &s
 }
 
@@ -89,7 +89,7 @@ func (s *sets) buildNetworks(b *builder) {
 		if len(one.key) > 1 {
 			set.Concatenation, set.KeyType = true, concatType(one.key...)
 		}
-		*one.set = b.set(set, nil)
+		*one.set = b.set(set)
 	}
 }
 
@@ -142,8 +142,8 @@ func (s *sets) buildPublished(b *builder) {
 		suffix   string
 	}{{&s.any4, &s.own4, nftables.TypeIPAddr, "4"}, {&s.any6, &s.own6, nftables.TypeIP6Addr, "6"}} {
 		to := concatType(f.address, nftables.TypeInetService)
-		*f.any = b.set(nftables.Set{Name: "any" + f.suffix, IsMap: true, Concatenation: true, KeyType: concatType(service...), DataType: to}, nil)
-		*f.own = b.set(nftables.Set{Name: "own" + f.suffix, IsMap: true, Concatenation: true, KeyType: concatType(service[0], f.address, service[1]), DataType: to}, nil)
+		*f.any = b.set(nftables.Set{Name: "any" + f.suffix, IsMap: true, Concatenation: true, KeyType: concatType(service...), DataType: to})
+		*f.own = b.set(nftables.Set{Name: "own" + f.suffix, IsMap: true, Concatenation: true, KeyType: concatType(service[0], f.address, service[1]), DataType: to})
 	}
 	pre := b.chain("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
 	out := b.chain("output", nftables.ChainTypeNAT, nftables.ChainHookOutput, *nftables.ChainPriorityNATDest)
@@ -163,11 +163,11 @@ func (s *sets) buildPublished(b *builder) {
 // buildBridge drops what a container sends with a MAC or an address that is another's.
 func (s *sets) buildBridge(b *builder) {
 	name := nftables.TypeIFName
-	s.ends = b.set(nftables.Set{Name: "ends", KeyType: name}, nil)
-	s.bound = b.set(nftables.Set{Name: "bound", KeyType: name}, nil)
-	s.macs = b.set(nftables.Set{Name: "macs", Concatenation: true, KeyType: concatType(name, nftables.TypeEtherAddr)}, nil)
-	s.v4 = b.set(nftables.Set{Name: "addresses4", Concatenation: true, KeyType: concatType(name, nftables.TypeIPAddr)}, nil)
-	s.v6 = b.set(nftables.Set{Name: "addresses6", Concatenation: true, KeyType: concatType(name, nftables.TypeIP6Addr)}, nil)
+	s.ends = b.set(nftables.Set{Name: "ends", KeyType: name})
+	s.bound = b.set(nftables.Set{Name: "bound", KeyType: name})
+	s.macs = b.set(nftables.Set{Name: "macs", Concatenation: true, KeyType: concatType(name, nftables.TypeEtherAddr)})
+	s.v4 = b.set(nftables.Set{Name: "addresses4", Concatenation: true, KeyType: concatType(name, nftables.TypeIPAddr)})
+	s.v6 = b.set(nftables.Set{Name: "addresses6", Concatenation: true, KeyType: concatType(name, nftables.TypeIP6Addr)})
 	c := b.chain("prerouting", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, -300)
 	drop := verdict(expr.VerdictDrop)
 	icmp := func(kind byte) []expr.Any {

@@ -4,7 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"hull.dev/hull/pkg/network"
+	"github.com/vishvananda/netlink"
+
 	"hull.dev/hull/pkg/network/bridge"
 	"hull.dev/hull/pkg/network/wire"
 )
@@ -43,7 +44,13 @@ func TestTrouble(t *testing.T) {
 		{bridge.HostEnd(a.id(), &a.joins[0]), "container a has no interface on network " + n.Name},
 		{n.Interface, "network " + n.Name + " has no bridge " + n.Interface},
 	} {
-		if err := l.server.links.Remove(&network.Network{Driver: network.DriverBridge, Interface: c.link}); err != nil {
+		if err := l.server.inside.Do(func() error {
+			link, err := netlink.LinkByName(c.link)
+			if err != nil {
+				return err
+			}
+			return netlink.LinkDel(link)
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if got := trouble(); !slices.Equal(got, []string{c.want}) {
