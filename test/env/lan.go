@@ -64,6 +64,9 @@ func newLan(t testing.TB, base string) *lan {
 		if err := netlink.LinkAdd(v); err != nil {
 			return err
 		}
+		if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0); err != nil { // as systemd sets it
+			return err
+		}
 		return address(HostIP+"/24", HostIP6+"/64")
 	}))
 	must(t, l.thread.Do(func() error { return address(LanIP+"/24", LanIP6+"/64") }))

@@ -5,8 +5,8 @@
 //	namespace: tun0 10.0.2.100/24, fd00::100/64, default route ── packets ── stack ── sockets of the host
 //
 // 10.0.2.2 and fd00::2 are the gateway: with Loopback the host's 127.0.0.1 and ::1, else nothing answers there. The host's other
-// addresses are reached as they are. TCP and UDP go through. An echo request (ping) gets no answer; the stack by itself would
-// give one in everybody's name.
+// addresses are reached as they are. TCP, UDP and echo requests (ping) go through; the last where the host's
+// net.ipv4.ping_group_range has a group of the user, else they get no answer.
 package builtin
 
 import (
@@ -23,10 +23,10 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/link/fdbased"
-	"gvisor.dev/gvisor/pkg/tcpip/link/nested"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
@@ -142,45 +142,16 @@ func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// link drops what the stack would answer in the name of others.
-type link struct {
-	nested.Endpoint
-}
-
-// DeliverNetworkPacket hands a packet of the namespace to the stack.
-func (l *link) DeliverNetworkPacket(protocol tcpip.NetworkProtocolNumber, packet *stack.PacketBuffer) {
-	data := packet.Data()
-	if head, ok := data.PullUp(min(data.Size(), header.IPv4MaximumHeaderSize+1)); ok && !echo(head) {
-		l.Endpoint.DeliverNetworkPacket(protocol, packet)
-	}
-}
-
-// echo reports whether a packet, of which the first bytes are enough, is an echo request.
-func echo(packet []byte) bool {
-	switch header.IPVersion(packet) {
-	case header.IPv4Version:
-		ip := header.IPv4(packet)
-		return len(packet) > header.IPv4MinimumSize && ip.TransportProtocol() == header.ICMPv4ProtocolNumber &&
-			int(ip.HeaderLength()) < len(packet) && header.ICMPv4(packet[ip.HeaderLength():]).Type() == header.ICMPv4Echo
-	case header.IPv6Version: // a request behind extension headers is one that nobody sends
-		return len(packet) > header.IPv6MinimumSize && header.IPv6(packet).NextHeader() == uint8(header.ICMPv6ProtocolNumber) &&
-			header.ICMPv6Type(packet[header.IPv6MinimumSize]) == header.ICMPv6EchoRequest
-	}
-	return false
-}
-
 // stack starts one that takes all addresses for its own.
 func (g *gate) stack(fd int) (*stack.Stack, error) {
 	s := stack.New(stack.Options{
 		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
-		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol},
+		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6},
 	})
 	device, err := fdbased.New(&fdbased.Options{FDs: []int{fd}, MTU: mtu, RXChecksumOffload: true})
 	if err != nil {
 		return nil, err
 	}
-	l := new(link)
-	l.Init(device, l)
 	sack, moderate := tcpip.TCPSACKEnabled(true), tcpip.TCPModerateReceiveBufferOption(true)
 	all4, all6 := header.IPv4EmptySubnet, header.IPv6EmptySubnet
 	s.SetRouteTable([]tcpip.Route{{Destination: all4, NIC: nic}, {Destination: all6, NIC: nic}})
@@ -190,7 +161,7 @@ func (g *gate) stack(fd int) (*stack.Stack, error) {
 		s.SetTransportProtocolOption(tcp.ProtocolNumber, &tcpip.TCPReceiveBufferSizeRangeOption{Min: 4 << 10, Default: buffer, Max: maxBuffer}),
 		s.SetTransportProtocolOption(tcp.ProtocolNumber, &tcpip.TCPSendBufferSizeRangeOption{Min: 4 << 10, Default: buffer, Max: maxBuffer}),
 		s.SetOption(tcpip.ReceiveBufferSizeOption{Min: 4 << 10, Default: maxBuffer, Max: maxBuffer}), // of UDP
-		s.CreateNIC(nic, l),
+		s.CreateNIC(nic, device),
 		s.SetPromiscuousMode(nic, true),
 		s.SetSpoofing(nic, true),
 	} {
@@ -200,5 +171,8 @@ func (g *gate) stack(fd int) (*stack.Stack, error) {
 	}
 	s.SetTransportProtocolHandler(tcp.ProtocolNumber, tcp.NewForwarder(s, 0, maxDials, g.tcp).HandlePacket)
 	s.SetTransportProtocolHandler(udp.ProtocolNumber, udp.NewForwarder(s, g.udp).HandlePacket)
+	e := &echoes{gate: g, stack: s, log: os.Stderr, flows: map[stack.TransportEndpointID]*echo{}}
+	s.SetTransportProtocolHandler(icmp.ProtocolNumber4, e.request)
+	s.SetTransportProtocolHandler(icmp.ProtocolNumber6, e.request)
 	return s, nil
 }
