@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,11 +11,11 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		_, _ = fmt.Fprintln(os.Stderr, "usage: peers PORT")
-		os.Exit(2)
+	err := errors.New("usage: peers PORT")
+	if len(os.Args) == 2 {
+		err = serve(":" + os.Args[1])
 	}
-	_, _ = fmt.Fprintln(os.Stderr, serve(":"+os.Args[1]))
+	_, _ = fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
 }
 
