@@ -72,7 +72,7 @@ network: build ## nginx, postgres and a client of Debian's packages on a user's 
 	@$(SUDO) go test -count=1 -timeout 25m -run TestNetwork ./test/network
 
 fault: build ## kill -9 at every failpoint, a full disk, a runtime that hangs …; RUN=kill/rm picks
-	@$(SUDO) go test -count=1 -timeout 20m -run TestFaults ./test/fault -args -kills=$(KILLS) -entries=$(ENTRIES) $(if $(filter-out .,$(RUN)),-only='$(RUN)')
+	@$(SUDO) go test -count=1 -timeout 40m -run TestFaults ./test/fault -args -kills=$(KILLS) -entries=$(ENTRIES) $(if $(filter-out .,$(RUN)),-only='$(RUN)')
 
 bench: build ## ratios to podman, in one run; BENCH=quick for fewer pairs, BENCH=images or networks for a part
 	@$(SUDO) contrib/try/deps.sh iperf3 nginx-light apache2-utils dnsperf netavark aardvark-dns
