@@ -81,6 +81,33 @@ func (l *Links) pair(id string, ns *os.File, j *network.Join) error {
 
 // configure sets the container's end up, from a thread in its namespace.
 func configure(path string, j *network.Join, gateways []netip.Addr) error {
+	return visit(path, func(own *Links) error {
+		link, err := own.handle.LinkByName(j.Interface)
+		if err != nil {
+			return fmt.Errorf("interface %s: %w", j.Interface, err)
+		}
+		if err := limitBroadcasts(link, &j.Network); err != nil {
+			return err
+		}
+		for _, s := range [][2]string{{"ipv6/conf/" + j.Interface + "/accept_dad", "0"}, {"ipv4/conf/" + j.Interface + "/arp_notify", "1"}} {
+			if err := sysctl("net/"+s[0], s[1]); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		for _, a := range j.Given {
+			if err := own.addAddress(link, a); err != nil {
+				return err
+			}
+		}
+		if err := own.handle.LinkSetUp(link); err != nil {
+			return fmt.Errorf("turn interface %s on: %w", j.Interface, err)
+		}
+		return own.routes(link, j, gateways)
+	})
+}
+
+// visit calls fn on a thread in the network namespace at path, with its links.
+func visit(path string, fn func(*Links) error) error {
 	inner, err := netns.Enter(path)
 	if err != nil {
 		return err
@@ -92,28 +119,7 @@ func configure(path string, j *network.Join, gateways []netip.Addr) error {
 			return err
 		}
 		defer handle.Close()
-		link, err := handle.LinkByName(j.Interface)
-		if err != nil {
-			return fmt.Errorf("interface %s: %w", j.Interface, err)
-		}
-		if err := limitBroadcasts(link, &j.Network); err != nil {
-			return err
-		}
-		own := &Links{handle: handle}
-		for _, s := range [][2]string{{"ipv6/conf/" + j.Interface + "/accept_dad", "0"}, {"ipv4/conf/" + j.Interface + "/arp_notify", "1"}} {
-			if err := sysctl("net/"+s[0], s[1]); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-		}
-		for _, a := range j.Given {
-			if err := own.addAddress(link, a); err != nil {
-				return err
-			}
-		}
-		if err := handle.LinkSetUp(link); err != nil {
-			return fmt.Errorf("turn interface %s on: %w", j.Interface, err)
-		}
-		return own.routes(link, j, gateways)
+		return fn(&Links{handle: handle, away: handle})
 	})
 }
 

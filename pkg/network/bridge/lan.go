@@ -134,35 +134,18 @@ func removeChild(path, name string) error {
 	if !netns.Mounted(path) {
 		return nil
 	}
-	inner, err := netns.Enter(path)
-	if err != nil {
-		return err
-	}
-	defer inner.Close()
-	return inner.Do(func() error {
-		handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-		if err != nil {
-			return err
-		}
-		defer handle.Close()
-		return (&Links{handle: handle, away: handle}).remove(name)
-	})
+	return visit(path, func(own *Links) error { return own.remove(name) })
 }
 
 // Forget takes the addresses away that a join has, and with them their routes.
 func (*Links) Forget(path string, j *network.Join) error {
-	inner, err := netns.Enter(path)
-	if err != nil {
-		return err
-	}
-	defer inner.Close()
-	return inner.Do(func() error {
-		link, err := netlink.LinkByName(j.Interface)
+	return visit(path, func(own *Links) error {
+		link, err := own.handle.LinkByName(j.Interface)
 		if err != nil {
 			return err
 		}
 		for _, a := range j.Given {
-			if e := netlink.AddrDel(link, &netlink.Addr{IPNet: ipNet(a)}); e != nil && !errors.Is(e, unix.EADDRNOTAVAIL) {
+			if e := own.handle.AddrDel(link, &netlink.Addr{IPNet: ipNet(a)}); e != nil && !errors.Is(e, unix.EADDRNOTAVAIL) {
 				err = errors.Join(err, fmt.Errorf("remove address %s: %w", a, e))
 			}
 		}
