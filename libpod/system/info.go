@@ -32,7 +32,7 @@ func (s *Service) Info(ctx context.Context, version define.EngineVersion) (*defi
 	return &define.Info{
 		Host: host, Store: store, Registries: registries, Sources: sources, Version: version,
 		Plugins: define.PluginsInfo{
-			Volume: []string{"local"}, Network: []string{},
+			Volume: []string{"local"}, Network: []string{"bridge", "macvlan", "ipvlan"},
 			Log: []string{"k8s-file", "none", "passthrough", "json-file", "journald"},
 		},
 	}, nil
