@@ -10,9 +10,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/network/server"
 	"hull.dev/hull/pkg/network/uplink/builtin"
 	"hull.dev/hull/pkg/network/wire"
@@ -26,10 +28,13 @@ const garbage = 50
 func run() int {
 	debug.SetGCPercent(garbage)
 	// A monitor starts it with the environment of some command: nothing of that is its business but where programs are.
-	path := os.Getenv("PATH")
+	keep := append(failpoint.Environ(), "PATH="+os.Getenv("PATH"))
 	os.Clearenv()
-	if err := os.Setenv("PATH", path); err != nil {
-		return 1
+	for _, entry := range keep {
+		name, value, _ := strings.Cut(entry, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return 1
+		}
 	}
 	if len(os.Args) > 1 && os.Args[1] == "uplink" {
 		if err := builtin.Main(context.Background(), os.Args[2:]); err != nil { //nolint:forbidigo // here it begins

@@ -46,8 +46,10 @@ func Hit(name string) {
 
 // Environ is what a helper has to have in its environment to come to points.
 func Environ() []string {
-	if file := os.Getenv(helpersVariable); file != "" {
-		return []string{fileVariable + "=" + file}
+	for _, name := range []string{helpersVariable, fileVariable} { // of a command, and of a helper itself
+		if file := os.Getenv(name); file != "" {
+			return []string{fileVariable + "=" + file}
+		}
 	}
 	return nil
 }

@@ -110,12 +110,27 @@ func (b *box) address(name string) string {
 	return b.must("inspect --format '{{(index .NetworkSettings.Networks \"one\").IPAddress}}' " + name)
 }
 
+// monitorsEnd waits for the monitors: one that is there yet would start the next hull-net.
+func (b *box) monitorsEnd() {
+	b.t.Helper()
+	b.until("no monitor is left", func() bool {
+		for _, command := range b.Processes() {
+			if strings.HasPrefix(command, "hull-conmon") {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // netKilledIdle: the next container finds what a hull-net that nobody needed left; and where none comes, the check does.
 func netKilledIdle(b *box) {
 	b.must("network create one")
 	b.must("run --rm --network one busybox true")
+	b.monitorsEnd()
 	b.slay(b.netPID())
 	b.must("run --rm --network one busybox nc -w5 " + env.LanIP + " " + itoa(env.LanPort))
+	b.monitorsEnd()
 	b.slay(b.netPID())
 	if r := b.do("system check"); r.ok() || !strings.Contains(r.stdout, "hull-net was killed when no container was on a network") {
 		b.t.Errorf("%s", r)
@@ -131,7 +146,8 @@ func uplinkKilled(b *box) {
 	out := func() bool { return b.do("exec web nc -w1 " + env.LanIP + " " + itoa(env.LanPort)).ok() }
 	b.until("there is a way out", out)
 	for pid, command := range b.Processes() {
-		if name := filepath.Base(strings.Fields(command + " -")[0]); name == "slirp4netns" || strings.HasPrefix(name, "pasta") {
+		name := filepath.Base(strings.Fields(command + " -")[0])
+		if name == "slirp4netns" || strings.HasPrefix(name, "pasta") || strings.Contains(command, "hull-net uplink ") {
 			b.slay(pid)
 			b.inTime(time.Now(), "there is a way out again", out)
 			b.end()
