@@ -260,7 +260,7 @@ func (s *Server) setPorts(a *network.Attachment) error {
 }
 
 // detach takes a container off its networks. When it returns nobody finds the container by name or port any more. Its links
-// go behind that: the kernel takes its time for them. Until then the addresses stay the container's.
+// go behind that: the kernel takes its time for them, in which others are served. Until then the addresses stay the container's.
 func (s *Server) detach(id string) error {
 	a := s.attached[id]
 	if a == nil || s.leaving[id] {

@@ -169,7 +169,6 @@ func (b *box) detach() {
 	if _, err := b.lab.do(wire.Request{Op: wire.Detach, ID: b.id()}); err != nil {
 		b.lab.Error(err)
 	}
-	b.lab.server.work.Wait() // its links go behind the answer
 	b.joins = nil
 }
 

@@ -92,7 +92,11 @@ func (s *Server) do(ctx context.Context, r *wire.Request) (*wire.Answer, error) 
 	case wire.Attach:
 		return s.attach(ctx, r.Attachment)
 	case wire.Detach:
-		return &wire.Answer{}, s.detach(r.ID)
+		err := s.detach(r.ID)
+		for s.leaving[r.ID] { // else, killed meanwhile, nobody would start the next to finish it
+			s.left.Wait()
+		}
+		return &wire.Answer{}, err
 	case wire.Connect:
 		return s.connect(ctx, r.ID, r.Join)
 	case wire.Disconnect:
