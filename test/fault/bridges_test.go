@@ -50,7 +50,7 @@ const server = "run -d --name web --network one -p $PORT:80 -v $PEERS:/peers:ro 
 func (b *box) netPID() int {
 	b.t.Helper()
 	for pid, command := range b.Processes() {
-		if strings.Contains(command, "hull-net ") {
+		if strings.Contains(command, "hull-net --dir ") {
 			return pid
 		}
 	}
