@@ -116,15 +116,10 @@ func unsupported(err error, kind string) error {
 
 // hasInterface reports whether the namespace has an interface of that name: what an earlier hull-net made.
 func hasInterface(ns *os.File, name string) (there bool, err error) {
-	inner, err := netns.Enter(fmt.Sprintf("/proc/self/fd/%d", ns.Fd()))
-	if err != nil {
-		return false, err
-	}
-	defer inner.Close()
-	err = inner.Do(func() error {
-		_, err := net.InterfaceByName(name)
-		there = err == nil
-		return nil
+	err = visit(fmt.Sprintf("/proc/self/fd/%d", ns.Fd()), func(own *Links) error {
+		link, err := own.find(name)
+		there = link != nil
+		return err
 	})
 	return there, err
 }

@@ -110,8 +110,8 @@ func (s *Server) change(ctx context.Context, n *network.Network) error {
 	if u == nil || !u.made {
 		return nil
 	}
-	for _, a := range s.attached {
-		if i := joinOf(a, n.ID); i >= 0 {
+	for id, a := range s.attached {
+		if i := joinOf(a, n.ID); i >= 0 && !s.leaving[id] {
 			a.Joins[i].Network.DNSServers = n.DNSServers
 			if err := s.record(a); err != nil {
 				return err
@@ -140,7 +140,7 @@ func (s *Server) reload(ctx context.Context, id string) error {
 		return err
 	}
 	for other, a := range s.attached {
-		if id == "" || id == other {
+		if (id == "" || id == other) && !s.leaving[other] {
 			if err := s.make(ctx, a); err != nil {
 				return err
 			}

@@ -67,15 +67,9 @@ func (s *Server) read(dir, name string) (*network.Attachment, error) {
 	return &a, nil
 }
 
-// report is what there is, and what should be there and is not.
+// report is what should be there and is not.
 func (s *Server) report() *wire.Report {
-	r := &wire.Report{Uplink: s.way.name()}
-	for id := range s.attached {
-		if !s.leaving[id] {
-			r.Attached = append(r.Attached, id)
-		}
-	}
-	slices.Sort(r.Attached)
+	r := &wire.Report{}
 	if text := s.way.trouble(); text != "" {
 		r.Trouble = append(r.Trouble, text)
 	}
@@ -89,8 +83,10 @@ func (s *Server) report() *wire.Report {
 			r.Trouble = append(r.Trouble, fmt.Sprintf("network %s has no bridge %s", u.network.Name, u.network.Interface))
 		}
 	}
-	for _, id := range r.Attached {
-		a := s.attached[id]
+	for id, a := range s.attached {
+		if s.leaving[id] {
+			continue
+		}
 		for i := range a.Joins {
 			if j := &a.Joins[i]; j.Network.Driver == network.DriverBridge && types[bridge.HostEnd(id, j)] == "" {
 				r.Trouble = append(r.Trouble, fmt.Sprintf("container %s has no interface on network %s", a.Name, j.Network.Name))

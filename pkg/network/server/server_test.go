@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -345,6 +346,30 @@ func TestReload(t *testing.T) {
 	c := l.on("c", n)
 	if !c.reaches(b, 0) {
 		t.Error("c does not reach b")
+	}
+}
+
+// Who is leaving is not brought back by what is done to the others: neither its links nor its file.
+func TestLeavingStaysGone(t *testing.T) {
+	l := newLab(t)
+	n := testNetwork(1)
+	a := l.on("a", n)
+	l.on("b", n)
+	left := l.server.attached[a.id()]
+	a.detach()
+	l.server.attached[a.id()], l.server.leaving[a.id()] = left, true // as between the two halves of a detach
+	for _, r := range []wire.Request{{Op: wire.Changed, Network: &n}, {Op: wire.Reload}} {
+		if _, err := l.do(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	delete(l.server.attached, a.id())
+	delete(l.server.leaving, a.id())
+	if types, err := l.server.links.Types(); err != nil || types[bridge.HostEnd(a.id(), &left.Joins[0])] != "" {
+		t.Errorf("its link is back: %v, %v", types, err)
+	}
+	if _, err := os.Lstat(filepath.Join(l.dir, wire.Attachments, a.id())); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its file is back: %v", err)
 	}
 }
 

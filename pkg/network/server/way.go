@@ -27,8 +27,8 @@ const (
 // way is the one way out of the user's networks. It outlives this hull-net and is taken over by the next; one that ends is
 // started again.
 type way struct {
-	request uplink.Request
-	modes   []string // in the order to try them
+	request uplink.Request // but for the mode
+	modes   []string       // in the order to try them
 	say     func(string)
 	over    chan struct{} // closed by end
 
@@ -47,16 +47,6 @@ func newWay(o Options, say func(string)) (*way, error) {
 	return &way{say: say, over: make(chan struct{}), modes: modes, request: uplink.Request{
 		Path: filepath.Join(o.Dir, wire.Namespace), Dir: filepath.Join(o.Dir, wire.Uplink), Bridges: true, Program: o.Program,
 	}}, nil
-}
-
-// name is the mode of the one that was started last, "" as root, who has none.
-func (w *way) name() string {
-	if w == nil {
-		return ""
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.request.Mode
 }
 
 // trouble is why there is no way out, "" when there is one or none is wanted.
@@ -177,10 +167,8 @@ func (w *way) record(r uplink.Running) error {
 func (w *way) startOne(ctx context.Context) (running uplink.Running, err error) {
 	var failed []error
 	for _, mode := range w.modes {
-		w.mu.Lock()
-		w.request.Mode = mode
 		r := w.request
-		w.mu.Unlock()
+		r.Mode = mode
 		if running, err = uplink.Start(ctx, r); err == nil {
 			return running, nil
 		}
@@ -232,7 +220,9 @@ func (w *way) end() error {
 	var err error
 	if settled == nil {
 		if running, err = w.adopt(); err != nil {
-			err = errors.Join(err, w.endOrphans())
+			if err := w.endOrphans(); err != nil {
+				return err
+			}
 		}
 	} else {
 		<-settled

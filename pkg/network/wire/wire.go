@@ -78,9 +78,7 @@ type Answer struct {
 
 // Report is what Status tells.
 type Report struct {
-	Attached []string `json:"attached"` // ids of containers
-	Uplink   string   `json:"uplink,omitempty"`
-	Trouble  []string `json:"trouble,omitempty"` // what should be there and is not
+	Trouble []string `json:"trouble,omitempty"` // what should be there and is not
 }
 
 // MaxMessage is how many bytes a Request or an Answer may have.
@@ -170,7 +168,7 @@ func (c *Client) connect(ctx context.Context) (net.Conn, error) {
 	if conn, err := c.dial(ctx); err == nil {
 		return conn, nil
 	}
-	child, err := c.Start()
+	child, err := c.start()
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +182,7 @@ func (c *Client) connect(ctx context.Context) (net.Conn, error) {
 				return nil, c.complaint(status)
 			}
 			// Another one held the lock, and may be the last moments of one that ends.
-			if child, err = c.Start(); err != nil {
+			if child, err = c.start(); err != nil {
 				return nil, err
 			}
 		}
@@ -209,11 +207,11 @@ func (c *Client) complaint(status syscall.WaitStatus) error {
 	return fmt.Errorf("it ended with status %d and no word", status)
 }
 
-// Child is a hull-net that comes up.
-type Child struct{ pid int }
+// process is a hull-net that comes up.
+type process struct{ pid int }
 
-// Start starts hull-net in a session of its own; one of several at once goes on, and the others end at once.
-func (c *Client) Start() (*Child, error) {
+// start starts hull-net in a session of its own; one of several at once goes on, and the others end at once.
+func (c *Client) start() (*process, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -229,12 +227,12 @@ func (c *Client) Start() (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Command[0], err)
 	}
-	child := &Child{p.Pid}
+	child := &process{p.Pid}
 	return child, p.Release()
 }
 
 // ended reports whether the process has ended, and how.
-func (c *Child) ended() (syscall.WaitStatus, bool) {
+func (c *process) ended() (syscall.WaitStatus, bool) {
 	var status syscall.WaitStatus
 	pid, err := syscall.Wait4(c.pid, &status, syscall.WNOHANG, nil)
 	return status, err == nil && pid == c.pid
