@@ -15,42 +15,70 @@ import (
 	"hull.dev/hull/pkg/network/wire"
 )
 
-// openNetwork makes the network namespace of a container that has one of its own with a way out, and what leads there: its
-// networks, or an uplink for itself. run remembers each before it is there.
-func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) error {
+// opening is the network of a container that comes up beside what else a start does; nil where there is none to open.
+type opening struct {
+	done chan struct{}
+	tell func(*state.Run) // writes down what the container has got
+	err  error
+}
+
+// openNetwork begins to make the network namespace of a container that has one of its own with a way out, and what leads
+// there: its networks, or an uplink for itself. run remembers the namespace before it is there. The opening must be waited for.
+func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) (*opening, error) {
 	if c.Config.Network != bridgeMode && !hasUplink(c.Config.Network) {
-		return nil
+		return nil, nil //nolint:nilnil // there is nothing to wait for
 	}
-	run.NetNS = s.netnsPath(c.id())
+	path := s.netnsPath(c.id())
+	run.NetNS = path
 	if err := s.State.PutRun(ctx, run); err != nil {
-		return err
-	}
-	if err := s.createNetNS(c, run.NetNS); err != nil {
-		return err
+		return nil, err
 	}
 	open := s.openUplink
 	if c.Config.Network == bridgeMode {
 		open = s.attach
 	}
-	if err := open(ctx, c, run); err != nil {
+	o := &opening{done: make(chan struct{})}
+	go func() {
+		defer close(o.done)
+		if o.err = s.createNetNS(c, path); o.err == nil {
+			o.tell, o.err = open(ctx, c, path)
+		}
+	}()
+	return o, nil
+}
+
+// wait returns when the network is there, or why it is not.
+func (o *opening) wait() error {
+	if o == nil {
+		return nil
+	}
+	<-o.done
+	return o.err
+}
+
+// settle waits for the network and writes down what the container has got.
+func (s *Service) settle(ctx context.Context, o *opening, run *state.Run) error {
+	if err := o.wait(); err != nil || o == nil {
 		return err
 	}
+	o.tell(run)
 	return s.State.PutRun(ctx, run)
 }
 
-func (s *Service) openUplink(ctx context.Context, c *locked, run *state.Run) error {
-	up, err := uplink.Start(ctx, uplink.Request{Mode: s.uplinkMode(c.Config.Network), Path: run.NetNS, Dir: s.dir(c.id()), Ports: portsOf(&c.Config)})
+func (s *Service) openUplink(ctx context.Context, c *locked, path string) (func(*state.Run), error) {
+	up, err := uplink.Start(ctx, uplink.Request{Mode: s.uplinkMode(c.Config.Network), Path: path, Dir: s.dir(c.id()), Ports: portsOf(&c.Config)})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	run.Helpers = []state.Process{{PID: up.PID, Start: up.Start}}
-	run.IPs, run.DNS = up.IPs, up.DNS
-	return nil
+	return func(run *state.Run) {
+		run.Helpers = []state.Process{{PID: up.PID, Start: up.Start}}
+		run.IPs, run.DNS = up.IPs, up.DNS
+	}, nil
 }
 
 // attach has hull-net put the container on its networks.
-func (s *Service) attach(ctx context.Context, c *locked, run *state.Run) error {
-	a := &network.Attachment{ID: c.id(), Name: c.Config.Name, NetNS: run.NetNS, Ports: portsOf(&c.Config)}
+func (s *Service) attach(ctx context.Context, c *locked, path string) (func(*state.Run), error) {
+	a := &network.Attachment{ID: c.id(), Name: c.Config.Name, NetNS: path, Ports: portsOf(&c.Config)}
 	if o := &c.Config.Options; o.UTS != "host" {
 		a.Hostname = c.Config.Hostname
 	}
@@ -60,16 +88,15 @@ func (s *Service) attach(ctx context.Context, c *locked, run *state.Run) error {
 	for i := range c.Config.Joins {
 		j, err := s.join(ctx, &c.Config.Joins[i])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		a.Joins = append(a.Joins, j)
 	}
 	answer, err := s.Net.Ask(ctx, wire.Request{Op: wire.Attach, Attachment: a})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	setJoined(run, answer.Attachment)
-	return nil
+	return func(run *state.Run) { setJoined(run, answer.Attachment) }, nil
 }
 
 // setJoined writes down what a container has got.

@@ -175,8 +175,5 @@ func (s *Service) rewriteHosts(c *locked) error {
 		_, err = f.WriteString(content)
 		return errors.Join(err, f.Close())
 	}
-	if err := s.writeHosts(c, c.run.Mount, write); err != nil {
-		return err
-	}
-	return s.writeResolv(c, write)
+	return s.writeNames(c, c.run.Mount, write)
 }

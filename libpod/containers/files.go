@@ -18,16 +18,14 @@ import (
 	"hull.dev/hull/pkg/safepath"
 )
 
-// writeFiles writes what the container sees in /etc and /run besides its image, and returns where each comes.
+// writeFiles writes what the container sees in /etc and /run besides its image and its names, and returns where each file
+// comes, those of names too.
 func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) {
 	files := map[string]string{}
+	write := s.insidePutter(c.id())
 	put := func(inside, content string, mode os.FileMode) error {
-		path := s.insideFile(c.id(), inside)
-		if err := os.WriteFile(path, []byte(content), mode); err != nil { //nolint:forbidigo // volatile, read by the container alone
-			return err
-		}
-		files[inside] = path
-		return os.Chmod(path, mode) // whatever the umask took
+		files[inside] = s.insideFile(c.id(), inside)
+		return write(inside, content, mode)
 	}
 	o := &c.Config.Options
 	if err := put("/run/.containerenv", s.containerEnv(&c.Config), 0o644); err != nil {
@@ -38,11 +36,11 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 			return nil, err
 		}
 	}
-	if err := s.writeHosts(c, root, put); err != nil {
-		return nil, err
+	if hasHosts(&c.Config) {
+		files[hostsFile] = s.insideFile(c.id(), hostsFile)
 	}
-	if err := s.writeResolv(c, put); err != nil {
-		return nil, err
+	if hasResolv(&c.Config) {
+		files[resolvFile] = s.insideFile(c.id(), resolvFile)
 	}
 	s.shareFiles(&c.Config, files)
 	if o.TZ != "" {
@@ -51,6 +49,47 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 		}
 	}
 	return files, s.writeUser(c, root, put)
+}
+
+// The files of names inside a container.
+const (
+	hostsFile  = "/etc/hosts"
+	resolvFile = "/etc/resolv.conf"
+)
+
+func hasHosts(c *define.ContainerConfig) bool { return !c.Options.NoHosts }
+
+func hasResolv(c *define.ContainerConfig) bool {
+	o := &c.Options
+	return c.Network != "none" && (o.DNS == nil || !slices.Contains(*o.DNS, "none"))
+}
+
+// writeNames writes the files of names, which tell of the addresses that the container has.
+func (s *Service) writeNames(c *locked, root string, put putter) error {
+	if hasHosts(&c.Config) {
+		if err := s.writeHosts(c, root, put); err != nil {
+			return err
+		}
+	}
+	if !hasResolv(&c.Config) {
+		return nil
+	}
+	content, err := resolvConf(&c.Config.Options, c.run)
+	if err != nil {
+		return err
+	}
+	return put(resolvFile, content, 0o644)
+}
+
+// insidePutter writes the files that the container sees.
+func (s *Service) insidePutter(id string) putter {
+	return func(inside, content string, mode os.FileMode) error {
+		path := s.insideFile(id, inside)
+		if err := os.WriteFile(path, []byte(content), mode); err != nil { //nolint:forbidigo // volatile, read by the container alone
+			return err
+		}
+		return os.Chmod(path, mode) // whatever the umask took
+	}
 }
 
 // shareFiles puts /etc/hosts and /etc/resolv.conf of the container whose network this one is in into the place of its own:
@@ -63,8 +102,8 @@ func (s *Service) shareFiles(c *define.ContainerConfig, files map[string]string)
 	}
 	o := &c.Options
 	own := map[string]bool{
-		"/etc/hosts":       o.NoHosts || o.HostsFile != "" || len(o.AddHosts) > 0,
-		"/etc/resolv.conf": o.DNS != nil || len(o.DNSSearch)+len(o.DNSOptions) > 0,
+		hostsFile:  o.NoHosts || o.HostsFile != "" || len(o.AddHosts) > 0,
+		resolvFile: o.DNS != nil || len(o.DNSSearch)+len(o.DNSOptions) > 0,
 	}
 	for inside, kept := range own {
 		if path := s.insideFile(id, inside); !kept && exists(path) {
@@ -81,18 +120,6 @@ func exists(path string) bool {
 // insideFile is where the file lies that a container sees at the path inside.
 func (s *Service) insideFile(id, inside string) string {
 	return filepath.Join(s.dir(id), strings.TrimPrefix(strings.ReplaceAll(inside, "/", "-"), "-"))
-}
-
-func (s *Service) writeResolv(c *locked, put putter) error {
-	o := &c.Config.Options
-	if c.Config.Network == "none" || o.DNS != nil && slices.Contains(*o.DNS, "none") {
-		return nil
-	}
-	content, err := resolvConf(o, c.run)
-	if err != nil {
-		return err
-	}
-	return put("/etc/resolv.conf", content, 0o644)
 }
 
 func (s *Service) containerEnv(c *define.ContainerConfig) string {

@@ -23,9 +23,6 @@ const (
 // writeHosts writes /etc/hosts: --add-host first, so that it wins, then the base file, the host's name, ours.
 func (s *Service) writeHosts(c *locked, root string, put putter) error {
 	o := &c.Config.Options
-	if o.NoHosts {
-		return nil
-	}
 	base, err := s.baseHosts(o.HostsFile, root)
 	if err != nil {
 		return err
@@ -79,7 +76,7 @@ func (s *Service) writeHosts(c *locked, root string, put putter) error {
 			add("127.0.0.1", c.Config.Hostname, c.Config.Name)
 		}
 	}
-	return put("/etc/hosts", b.String(), 0o644)
+	return put(hostsFile, b.String(), 0o644)
 }
 
 // baseHosts is the text that /etc/hosts begins with: the host's file, the image's, none, or the file that is named

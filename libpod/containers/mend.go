@@ -142,11 +142,11 @@ func (s *Service) release(ctx context.Context, c *locked, exit *define.Exit) err
 		}
 	}
 	failpoint.Hit("cleanup/exit")
-	// The runtime's delete is a process of its own: our steps go beside it.
-	deleted := make(chan error, 1)
-	go func() { deleted <- s.deleteInRuntime(ctx, c) }()
-	err := s.releaseOurs(ctx, c)
-	if err := errors.Join(err, <-deleted); err != nil {
+	// The runtime's delete is a process of its own, and the kernel takes its time for links: the layer goes beside them.
+	beside := make(chan error, 2)
+	go func() { beside <- s.deleteInRuntime(ctx, c) }()
+	go func() { beside <- s.releaseNetwork(ctx, c) }()
+	if err := errors.Join(s.releaseLayer(ctx, c), <-beside, <-beside); err != nil {
 		return err
 	}
 	failpoint.Hit("cleanup/released")
@@ -178,8 +178,8 @@ func (s *Service) deleteInRuntime(ctx context.Context, c *locked) error {
 	return runtime.Delete(ctx, c.id())
 }
 
-// releaseOurs ends the uplink and takes the mounts away, and the whole layer when the container is to go.
-func (s *Service) releaseOurs(ctx context.Context, c *locked) error {
+// releaseNetwork ends the uplink, or takes the container off its networks, and then the namespace away.
+func (s *Service) releaseNetwork(ctx context.Context, c *locked) error {
 	for _, p := range c.run.Helpers {
 		if processLives(p.PID, p.Start) {
 			if err := unix.Kill(p.PID, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
@@ -197,6 +197,11 @@ func (s *Service) releaseOurs(ctx context.Context, c *locked) error {
 		}
 	}
 	failpoint.Hit("cleanup/network")
+	return nil
+}
+
+// releaseLayer takes the mount away, and the whole layer when the container is to go.
+func (s *Service) releaseLayer(ctx context.Context, c *locked) error {
 	switch {
 	case c.Config.Options.Rootfs:
 		return nil

@@ -173,15 +173,16 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (sessio
 			return nil, err
 		}
 	}
+	net, err := s.openNetwork(ctx, c, c.run)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = net.wait() }() // before anything is undone
 	root, err := s.mountRoot(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	failpoint.Hit("start/mounted")
-	if err := s.openNetwork(ctx, c, c.run); err != nil {
-		return nil, err
-	}
-	failpoint.Hit("start/network")
 	spec, made, err := s.makeSpec(ctx, c, root)
 	if err != nil {
 		return nil, err
@@ -190,6 +191,13 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (sessio
 		return nil, err
 	}
 	failpoint.Hit("start/bundle")
+	if err := s.settle(ctx, net, c.run); err != nil {
+		return nil, err
+	}
+	failpoint.Hit("start/network")
+	if err := s.writeNames(c, root, s.insidePutter(c.id())); err != nil {
+		return nil, err
+	}
 	session, err = l.deliver(ctx, spec)
 	if err == nil {
 		made.keep(l.request.Runtime)

@@ -30,6 +30,9 @@ const (
 	again    = 10 * time.Second
 )
 
+// glance is how often the clock is looked at: a timer stands still while the machine is suspended, and a lease does not.
+const glance = 30 * time.Second
+
 // Lease is what a server lends.
 type Lease struct {
 	Address netip.Prefix
@@ -60,9 +63,11 @@ type Keeper struct {
 type held struct {
 	request Request
 	cancel  context.CancelFunc
+	settled chan struct{} // closed when there is an address, or none is to be had
 
 	mu     sync.Mutex
 	lease  Lease
+	err    error           // why there is none
 	latest *nclient4.Lease // nil while no server has answered
 }
 
@@ -70,23 +75,56 @@ type held struct {
 func New(say func(string)) *Keeper { return &Keeper{say: say, held: map[string]*held{}} }
 
 // Take asks for an address and keeps it until Give, under a key of the caller's. One that is kept already is returned. With an
-// address that there is it returns at once, and the server is asked for that one meanwhile.
+// address that there is it returns at once, and the server is asked for that one meanwhile. After an end of ctx the address is
+// kept as well, if there is to be one.
 func (k *Keeper) Take(ctx context.Context, key string, r Request) (Lease, error) {
+	h := k.hold(ctx, key, r)
+	select {
+	case <-h.settled:
+	case <-ctx.Done():
+		return Lease{}, context.Cause(ctx)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lease, h.err
+}
+
+func (k *Keeper) hold(ctx context.Context, key string, r Request) *held {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if h := k.held[key]; h != nil {
-		return h.now(), nil
+		return h
 	}
-	h := &held{request: r, lease: Lease{Address: r.Last}}
-	if !r.Last.IsValid() {
-		if err := h.ask(ctx); err != nil {
-			return Lease{}, errs.WithHint(fmt.Errorf("no DHCP server lends an address on %s: %w", r.Interface, err), "hull network create --subnet does without")
-		}
-	}
+	h := &held{request: r, lease: Lease{Address: r.Last}, settled: make(chan struct{})}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	k.held[key] = h
-	k.work.Go(func() { k.keep(ctx, h) })
-	return h.now(), nil
+	k.work.Go(func() {
+		if !r.Last.IsValid() && !k.first(ctx, key, h) {
+			return
+		}
+		close(h.settled)
+		k.keep(ctx, h)
+	})
+	return h
+}
+
+// first asks for the first address, and reports whether there is one to keep.
+func (k *Keeper) first(ctx context.Context, key string, h *held) bool {
+	err := h.ask(ctx)
+	if err == nil {
+		return true
+	}
+	h.mu.Lock()
+	h.err = errs.WithHint(fmt.Errorf("no DHCP server lends an address on %s: %w", h.request.Interface, err), "hull network create --subnet does without")
+	h.mu.Unlock()
+	k.mu.Lock()
+	if k.held[key] == h {
+		delete(k.held, key)
+	}
+	k.mu.Unlock()
+	h.cancel()
+	close(h.settled)
+	return false
 }
 
 func (h *held) now() Lease {
@@ -153,12 +191,16 @@ func (k *Keeper) Close() {
 // keep asks for the lease anew when half of its time is over, and again and again until a server answers.
 func (k *Keeper) keep(ctx context.Context, h *held) {
 	for wait := h.half(); ; {
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(min(wait, glance))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
+		}
+		if wait > glance {
+			wait = h.half()
+			continue
 		}
 		before := h.now()
 		err := h.ask(ctx)
@@ -185,7 +227,13 @@ func (h *held) half() time.Duration {
 	}
 	ack := h.latest.ACK
 	whole := ack.IPAddressLeaseTime(time.Hour)
-	return max(time.Until(h.latest.CreationTime.Add(ack.IPAddressRenewalTime(whole/2))), time.Second)
+	return max(until(h.latest.CreationTime.Add(ack.IPAddressRenewalTime(whole/2)), time.Now()), time.Second)
+}
+
+// until is the time from now to due by the clock on the wall or by the monotonic one, which stands still while the machine is
+// suspended: by that which says that it is over sooner.
+func until(due, now time.Time) time.Duration {
+	return min(due.Sub(now), due.Round(0).Sub(now.Round(0)))
 }
 
 // client has a socket in the container's namespace.
@@ -219,7 +267,7 @@ func (h *held) ask(ctx context.Context) error {
 			return h.set(renewed)
 		}
 		_, refused := errors.AsType[*nclient4.ErrNak](err)
-		if !refused && time.Since(h.latest.CreationTime) < h.latest.ACK.IPAddressLeaseTime(time.Hour) {
+		if ends := h.latest.CreationTime.Add(h.latest.ACK.IPAddressLeaseTime(time.Hour)); !refused && until(ends, time.Now()) > 0 {
 			return err
 		}
 	}

@@ -43,11 +43,26 @@ func (s *Server) attach(ctx context.Context, a *network.Attachment) (*wire.Answe
 	}
 	failpoint.Hit("attach/recorded")
 	s.attached[a.ID] = a
-	if err := s.make(ctx, a); err != nil {
-		return nil, errors.Join(err, s.detach(a.ID))
+	err := s.make(ctx, a)
+	if err == nil {
+		err = s.awaitWay(ctx, a)
 	}
-	failpoint.Hit("attach/made")
-	return &wire.Answer{Attachment: a}, nil
+	if err == nil {
+		failpoint.Hit("attach/made")
+		return &wire.Answer{Attachment: a}, nil
+	}
+	if s.attached[a.ID] == a {
+		err = errors.Join(err, s.detach(a.ID))
+	}
+	return nil, err
+}
+
+// awaitWay waits until there is a way out, if the container is to have one.
+func (s *Server) awaitWay(ctx context.Context, a *network.Attachment) error {
+	if !s.needsWayOut(a) {
+		return nil
+	}
+	return s.unlocked(func() error { return s.way.wait(ctx) })
 }
 
 // record writes what is about to be made.
@@ -62,7 +77,7 @@ func (s *Server) record(a *network.Attachment) error {
 	return atomicfile.WriteVolatile(filepath.Join(s.path(wire.Attachments), a.ID), data)
 }
 
-// make makes what an attachment says, or what is missing of it.
+// make makes what an attachment says, or what is missing of it. The way out comes up beside that.
 func (s *Server) make(ctx context.Context, a *network.Attachment) error {
 	if s.needsWayOut(a) {
 		s.way.begin(ctx)
@@ -100,9 +115,6 @@ func (s *Server) make(ctx context.Context, a *network.Attachment) error {
 		return err
 	}
 	failpoint.Hit("attach/ports")
-	if s.needsWayOut(a) {
-		return s.way.wait(ctx)
-	}
 	return nil
 }
 

@@ -42,11 +42,18 @@ func (s *Server) connect(ctx context.Context, id string, j *network.Join) (*wire
 	}
 	failpoint.Hit("connect/recorded")
 	s.attached[id] = &next
-	if err := s.make(ctx, &next); err != nil {
-		_, undo := s.disconnect(id, &j.Network)
-		return nil, errors.Join(err, undo)
+	err = s.make(ctx, &next)
+	if err == nil {
+		err = s.awaitWay(ctx, &next)
 	}
-	return &wire.Answer{Attachment: &next}, nil
+	if err == nil {
+		return &wire.Answer{Attachment: &next}, nil
+	}
+	if s.attached[id] == &next {
+		_, undo := s.disconnect(id, &j.Network)
+		err = errors.Join(err, undo)
+	}
+	return nil, err
 }
 
 // disconnect takes a container off one of its networks. One that it is not on is fine.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
+	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/network"
 	"hull.dev/hull/pkg/network/lease"
 )
@@ -12,10 +14,15 @@ import (
 // lent reports whether a DHCP server gives the network's addresses.
 func lent(n *network.Network) bool { return n.IPAM[network.IPAMDriver] == network.IPAMDHCP }
 
+// unlent reports whether a container was being attached, and its server had not yet answered.
+func unlent(a *network.Attachment) bool {
+	return slices.ContainsFunc(a.Joins, func(j network.Join) bool { return lent(&j.Network) && len(j.Given) == 0 })
+}
+
 func leaseKey(a *network.Attachment, n *network.Network) string { return a.ID + " " + n.ID }
 
-// takeLease has a join's addresses lent: the interface is there without one before its server is asked. After a death
-// of hull-net the container keeps what it had.
+// takeLease has a join's addresses lent: the interface is there without one before its server is asked, which others do not
+// wait for. After a death of hull-net the container keeps what it had.
 func (s *Server) takeLease(ctx context.Context, a *network.Attachment, j *network.Join) error {
 	if err := s.links.Join(a.ID, a.NetNS, j, nil); err != nil {
 		return err
@@ -26,9 +33,16 @@ func (s *Server) takeLease(ctx context.Context, a *network.Attachment, j *networ
 	if len(j.Given) > 0 {
 		r.Last = j.Given[0]
 	}
-	l, err := s.leases.Take(ctx, leaseKey(a, &j.Network), r)
+	var l lease.Lease
+	err := s.unlocked(func() (err error) {
+		l, err = s.leases.Take(ctx, leaseKey(a, &j.Network), r)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("network %s: %w", j.Network.Name, err)
+	}
+	if s.attached[a.ID] != a || s.leaving[a.ID] {
+		return errs.Conflict("container %s has left its networks meanwhile", a.Name)
 	}
 	if r.Last == l.Address {
 		return nil

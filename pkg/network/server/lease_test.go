@@ -158,7 +158,16 @@ func TestLease(t *testing.T) {
 		server.mu.Lock()
 		server.silent = true
 		server.mu.Unlock()
-		if err := l.box("b").try(network.Join{Network: n}); err == nil || !strings.Contains(err.Error(), "DHCP server") {
+		b, tried := l.box("b"), make(chan error, 1)
+		go func() { tried <- b.try(network.Join{Network: n}) }()
+		server.until(t, "DISCOVER 0.0.0.0")
+		l.on("c", testNetwork(1))
+		select {
+		case err := <-tried:
+			t.Errorf("while one waits for its server no other is served; it got %v", err)
+		default:
+		}
+		if err := <-tried; err == nil || !strings.Contains(err.Error(), "DHCP server") {
 			t.Errorf("no server answers: %v", err)
 		}
 	})

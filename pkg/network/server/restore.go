@@ -40,7 +40,7 @@ func (s *Server) restore(ctx context.Context) error {
 	}
 	for id, a := range s.attached {
 		var err error
-		if gone[id] || !netns.Mounted(a.NetNS) { // a start that died, or a clean-up
+		if gone[id] || !netns.Mounted(a.NetNS) || unlent(a) { // a start that died, or a clean-up
 			err = s.detach(id)
 		} else {
 			err = s.make(ctx, a)

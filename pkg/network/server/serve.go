@@ -113,5 +113,12 @@ func (s *Server) do(ctx context.Context, r *wire.Request) (*wire.Answer, error) 
 	return nil, errs.Invalid("hull-net does not know %q: hull and hull-net have to be of one release", r.Op)
 }
 
+// unlocked waits for something outside with the lock given up: others are served meanwhile, and may change everything.
+func (s *Server) unlocked(wait func() error) error {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return wait()
+}
+
 // errClosing means that this hull-net ends.
 var errClosing = errors.New("it is about to end")
