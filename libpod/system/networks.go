@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/netns"
@@ -26,11 +27,17 @@ func (s *Service) checkNetworks(ctx context.Context) ([]define.Finding, error) {
 		found = append(found, define.Finding{Text: err.Error()})
 	}
 	trouble, err := s.netTrouble(ctx)
+	if wire.IsSilent(err) {
+		trouble, err = []string{err.Error()}, nil
+	}
 	for _, text := range trouble {
 		found = append(found, define.Finding{Text: text})
 	}
 	return found, err
 }
+
+// statusTime is how long hull-net may take to say how it is.
+const statusTime = 3 * time.Second
 
 // netTrouble is what is wrong with hull-net: it is not there and has to be, or misses what it has made.
 func (s *Service) netTrouble(ctx context.Context) ([]string, error) {
@@ -50,6 +57,8 @@ func (s *Service) netTrouble(ctx context.Context) ([]string, error) {
 	if len(ids) == 0 {
 		return nil, nil // it waits for the next container, and ends when none comes
 	}
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
 	answer, err := s.Net.Ask(ctx, wire.Request{Op: wire.Status})
 	if err != nil {
 		return nil, err
@@ -69,7 +78,12 @@ func (s *Service) netKilled() bool {
 // repairNetworks has hull-net make what is missing. One that nobody is on ends, and takes the namespace with it.
 func (s *Service) repairNetworks(ctx context.Context) error {
 	trouble, err := s.netTrouble(ctx)
-	if err != nil || len(trouble) == 0 {
+	if wire.IsSilent(err) {
+		err = s.Net.Kill()
+	} else if len(trouble) == 0 {
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	_, err = s.Net.Ask(ctx, wire.Request{Op: wire.Reload})

@@ -26,7 +26,7 @@ import (
 //
 // In lan a server tells each client its address, over TCP and UDP on port 7007, and an agent makes connections for who has
 // no right to enter lan, asked over the socket lan.sock in the base folder: one line "tcp ADDRESS:PORT TEXT" or "udp …",
-// answered with what came back.
+// answered with what came back. With "wifi off" and "wifi on ADDRESS..." it takes host's eth0 away and gives it back.
 const (
 	HostIP  = "198.51.100.1"
 	HostIP6 = "2001:db8::1"
@@ -40,8 +40,9 @@ func lanSocket(base string) string { return filepath.Join(base, "lan.sock") }
 
 // lan is the two namespaces.
 type lan struct {
-	host   *os.File // the namespace that commands run in
-	thread *netns.Thread
+	host   *os.File      // the namespace that commands run in
+	near   *netns.Thread // in host
+	thread *netns.Thread // in lan
 }
 
 // newLan makes both and what is in them. They end with the process, or with the last that is in them.
@@ -55,10 +56,10 @@ func newLan(t testing.TB, base string) *lan {
 	l.thread, err = netns.Enter(fmt.Sprintf("/proc/self/fd/%d", far.Fd()))
 	must(t, err)
 	t.Cleanup(l.thread.Close)
-	near, err := netns.Enter(fmt.Sprintf("/proc/self/fd/%d", l.host.Fd()))
+	l.near, err = netns.Enter(fmt.Sprintf("/proc/self/fd/%d", l.host.Fd()))
 	must(t, err)
-	defer near.Close()
-	must(t, near.Do(func() error {
+	t.Cleanup(l.near.Close)
+	must(t, l.near.Do(func() error {
 		v := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: "eth0", PeerNamespace: netlink.NsFd(far.Fd())}
 		v.Name = "eth0"
 		if err := netlink.LinkAdd(v); err != nil {
@@ -70,18 +71,44 @@ func newLan(t testing.TB, base string) *lan {
 		return address(HostIP+"/24", HostIP6+"/64")
 	}))
 	must(t, l.thread.Do(func() error { return address(LanIP+"/24", LanIP6+"/64") }))
-	must(t, near.Do(func() error {
-		for _, gateway := range []string{LanIP, LanIP6} {
-			if err := netlink.RouteAdd(&netlink.Route{Gw: net.ParseIP(gateway)}); err != nil {
-				return fmt.Errorf("default route: %w", err)
-			}
-		}
-		return nil
-	}))
+	must(t, l.near.Do(defaultRoutes))
 	must(t, far.Close())
 	l.serve(t)
 	l.agent(t, base)
 	return l
+}
+
+func defaultRoutes() error {
+	for _, gateway := range []string{LanIP, LanIP6} {
+		if err := netlink.RouteAdd(&netlink.Route{Gw: net.ParseIP(gateway)}); err != nil {
+			return fmt.Errorf("default route: %w", err)
+		}
+	}
+	return nil
+}
+
+// wifi is what a laptop meets between two networks: off takes addresses and routes away, and on gives it others.
+func wifi(change string, addresses []string) error {
+	if change == "on" {
+		if err := address(addresses...); err != nil {
+			return err
+		}
+		return defaultRoutes()
+	}
+	link, err := netlink.LinkByName("eth0")
+	if err != nil {
+		return err
+	}
+	list, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if err := netlink.AddrDel(link, &list[i]); err != nil {
+			return err
+		}
+	}
+	return netlink.LinkSetDown(link)
 }
 
 // newNamespace makes a network namespace that lives as long as the file is open or a process is in it.
@@ -106,6 +133,7 @@ func newNamespace(t testing.TB) *os.File {
 	return m.f
 }
 
+// address gives eth0 its addresses, and has it and lo up.
 func address(list ...string) error {
 	for name, addresses := range map[string][]string{"lo": nil, "eth0": list} {
 		link, err := netlink.LinkByName(name)
@@ -195,6 +223,12 @@ func (l *lan) connect(c net.Conn) {
 	}
 	kind, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 	to, text, _ := strings.Cut(rest, " ")
+	if kind == "wifi" {
+		if err := l.near.Do(func() error { return wifi(to, strings.Fields(text)) }); err != nil {
+			_, _ = fmt.Fprintln(c, "error:", err)
+		}
+		return
+	}
 	out, err := l.exchange(kind, to, text)
 	if err != nil {
 		_, _ = fmt.Fprintln(c, "error:", err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hull.dev/hull/test/env"
 )
 
@@ -25,6 +27,7 @@ func (s *suite) bridges(t *testing.T) {
 	for name, fn := range map[string]func(*box){
 		"net/killed":            netKilled,
 		"net/killed-idle":       netKilledIdle,
+		"net/hangs":             netHangs,
 		"net/uplink-killed":     uplinkKilled,
 		"net/check":             netCheck,
 		"net/sixteen-at-once":   sixteenAtOnce,
@@ -136,6 +139,27 @@ func netKilledIdle(b *box) {
 		b.t.Errorf("%s", r)
 	}
 	b.must("system check --repair")
+	b.end()
+}
+
+// netHangs: a hull-net that does not answer is a finding, and another takes its place.
+func netHangs(b *box) {
+	b.must("network create one")
+	b.must(server)
+	b.until("the service answers", b.answers)
+	hung := b.netPID()
+	if err := unix.Kill(hung, unix.SIGSTOP); err != nil {
+		b.t.Fatal(err)
+	}
+	want := fmt.Sprintf("hull-net: process %d is there and does not answer", hung)
+	if r := b.do("system check"); r.ok() || !strings.Contains(r.stdout, want) {
+		b.t.Errorf("want %q: %s", want, r)
+	}
+	b.must("system check --repair")
+	if now := b.netPID(); now == hung || now == 0 {
+		b.t.Errorf("hull-net was process %d and is %d", hung, now)
+	}
+	b.until("the service answers again", b.answers)
 	b.end()
 }
 

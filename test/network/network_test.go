@@ -98,6 +98,8 @@ func services(t *testing.T, base string) {
 		t.Errorf("hull-net is %d, which was killed", now)
 	}
 	s.ask("select pg_backend_pid()", before)
+	b.elsewhere()
+	s.ask("select pg_backend_pid()", before)
 	s.close()
 	b.log()
 	b.down()
@@ -179,6 +181,45 @@ func (b *box) reach(limit time.Duration) {
 		b.t.Errorf("%s: not within %s: %s", name, limit, said[name])
 	}
 	b.t.FailNow()
+}
+
+// elsewhere is a laptop that loses its network and comes into another with another address: the containers reach each other
+// all the time, and the way out and the published port are there again without a command.
+func (b *box) elsewhere() {
+	b.t.Helper()
+	const moved = "198.51.100.77"
+	out := func() (string, error) {
+		return b.Hull(b.t, "exec", "client", "curl", "-sS", "--http0.9", "--max-time", "2", fmt.Sprintf("http://%s:%d/", env.LanIP, env.LanPort))
+	}
+	if text, err := out(); err != nil || !strings.HasPrefix(text, env.HostIP+":") {
+		b.t.Errorf("before the move lan sees %q, %v", text, err)
+	}
+	b.wifi("off")
+	if text, err := out(); err == nil {
+		b.t.Errorf("without a network lan answers %q", text)
+	}
+	if text := b.must("exec", "client", "curl", "-sS", "--max-time", "5", "http://web/"); !strings.Contains(text, "Welcome to nginx") {
+		b.t.Errorf("without a network web answers %q", text)
+	}
+	b.wifi("on " + moved + "/24 2001:db8::77/64")
+	for start, seen := time.Now(), ""; !strings.HasPrefix(seen, moved+":"); time.Sleep(20 * time.Millisecond) { //nolint:forbidigo // polls, until a deadline
+		if time.Since(start) > back {
+			b.t.Fatalf("after the move lan sees %q", seen)
+		}
+		seen, _ = out()
+	}
+	for _, host := range []string{moved, "[2001:db8::77]"} {
+		if text, err := b.fromLan(host); err != nil || !strings.Contains(text, "Welcome to nginx") {
+			b.t.Errorf("the published port of %s: %q, %v", host, text, err)
+		}
+	}
+}
+
+func (b *box) wifi(change string) {
+	b.t.Helper()
+	if text, err := env.FromLan(b.base, "wifi", change, ""); err != nil || text != "" {
+		b.t.Fatalf("wifi %s: %s, %v", change, text, err)
+	}
 }
 
 func (b *box) fromLan(host string) (string, error) {

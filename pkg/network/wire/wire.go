@@ -110,6 +110,8 @@ func (c *Client) Ask(ctx context.Context, r Request) (*Answer, error) {
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 			continue // it died or was about to end: the next one is asked
+		case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+			return nil, fmt.Errorf("hull-net: %w", c.late())
 		case err != nil:
 			return nil, fmt.Errorf("hull-net: %w", err)
 		case a.Error != nil:
@@ -188,7 +190,7 @@ func (c *Client) connect(ctx context.Context) (net.Conn, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, errs.WithHint(errors.New("it does not come up"), "see %s", filepath.Join(c.Dir, Log))
+			return nil, c.late()
 		case <-time.After(wait):
 		}
 	}
