@@ -10,12 +10,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/network/server"
+	"hull.dev/hull/pkg/network/uplink"
 	"hull.dev/hull/pkg/network/uplink/builtin"
 	"hull.dev/hull/pkg/network/wire"
 )
@@ -37,11 +39,7 @@ func run() int {
 		}
 	}
 	if len(os.Args) > 1 && os.Args[1] == "uplink" {
-		if err := builtin.Main(context.Background(), os.Args[2:]); err != nil { //nolint:forbidigo // here it begins
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return 0
+		return wayOut(context.Background(), os.Args[2:]) //nolint:forbidigo // here it begins
 	}
 	var o server.Options
 	var port uint
@@ -57,11 +55,27 @@ func run() int {
 		complain(o.Dir, err)
 		return 1
 	}
+	o.Command = append([]string{o.Program}, os.Args[1:]...)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM) //nolint:forbidigo // here it begins
 	defer stop()
 	signal.Ignore(unix.SIGINT, unix.SIGHUP)
 	if err := server.Run(ctx, o); err != nil {
 		complain(o.Dir, err)
+		return 1
+	}
+	return 0
+}
+
+// wayOut is "hull-net uplink PATH [loopback] [-- COMMAND...]", which uplink.Start runs: the built-in way out of the namespace at
+// PATH, which starts hull-net with the command when that has died.
+func wayOut(ctx context.Context, args []string) int {
+	if i := slices.Index(args, uplink.Guard); i > 0 {
+		guard := wire.Client{Dir: filepath.Dir(args[0]), Command: args[i+1:]}
+		go guard.Guard(ctx)
+		args = args[:i]
+	}
+	if err := builtin.Main(ctx, args); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,12 +49,13 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 	if !ended {
 		return s.mendExecs(ctx, c)
 	}
+	gone := s.leave(ctx, c)
 	if c.Config.Options.Remove { // intended first: then the layer goes while the runtime deletes
 		if err := s.intendRemoval(ctx, c, true); err != nil {
-			return explain("remove", &c.Config, err)
+			return explain("remove", &c.Config, errors.Join(err, gone()))
 		}
 	}
-	if err := s.release(ctx, c, exit); err != nil {
+	if err := s.finish(ctx, c, exit, gone); err != nil {
 		return explain("clean up after", &c.Config, err)
 	}
 	if c.Config.Options.Remove {
@@ -128,8 +130,23 @@ func (s *Service) ended(c *locked) (*define.Exit, bool) {
 	return nil, false
 }
 
+// leave has the runtime forget a container whose run is over, and takes it off its network, beside what else a clean-up does:
+// the runtime's delete is a process of its own, and the kernel takes its time for links. gone waits for both.
+func (s *Service) leave(ctx context.Context, c *locked) (gone func() error) {
+	beside := make(chan error, 2)
+	go func() { beside <- s.deleteInRuntime(ctx, c) }()
+	go func() { beside <- s.releaseNetwork(ctx, c) }()
+	return sync.OnceValue(func() error { return errors.Join(<-beside, <-beside) })
+}
+
 // release gives back what a run held and writes down how it ended. Each step is content with what is gone already.
 func (s *Service) release(ctx context.Context, c *locked, exit *define.Exit) error {
+	return s.finish(ctx, c, exit, s.leave(ctx, c))
+}
+
+// finish is release after leave, whose wait is gone.
+func (s *Service) finish(ctx context.Context, c *locked, exit *define.Exit, gone func() error) error {
+	defer func() { _ = gone() }()
 	c.run.Intent = state.IntentCleanup
 	if err := s.State.PutRun(ctx, c.run); err != nil {
 		return err
@@ -142,11 +159,7 @@ func (s *Service) release(ctx context.Context, c *locked, exit *define.Exit) err
 		}
 	}
 	failpoint.Hit("cleanup/exit")
-	// The runtime's delete is a process of its own, and the kernel takes its time for links: the layer goes beside them.
-	beside := make(chan error, 2)
-	go func() { beside <- s.deleteInRuntime(ctx, c) }()
-	go func() { beside <- s.releaseNetwork(ctx, c) }()
-	if err := errors.Join(s.releaseLayer(ctx, c), <-beside, <-beside); err != nil {
+	if err := errors.Join(s.releaseLayer(ctx, c), gone()); err != nil {
 		return err
 	}
 	failpoint.Hit("cleanup/released")

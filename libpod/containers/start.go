@@ -93,7 +93,8 @@ func (s *Service) start(ctx context.Context, c *locked, o StartOptions) (*Runnin
 	if err != nil {
 		undo, cancel := cleanup.Context(ctx)
 		defer cancel()
-		return nil, errors.Join(err, s.release(undo, c, &define.Exit{Code: errs.Exit(err), At: time.Now(), Error: err.Error()}))
+		exit := define.Exit{Code: errs.Exit(err), At: time.Now(), Error: err.Error()}
+		return nil, errors.Join(err, s.release(undo, c, &exit))
 	}
 	failpoint.Hit("start/launched")
 	run.Intent = ""

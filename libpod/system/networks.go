@@ -37,7 +37,7 @@ func (s *Service) checkNetworks(ctx context.Context) ([]define.Finding, error) {
 }
 
 // statusTime is how long hull-net may take to say how it is.
-const statusTime = 3 * time.Second
+const statusTime = 5 * time.Second
 
 // netTrouble is what is wrong with hull-net: it is not there and has to be, or misses what it has made.
 func (s *Service) netTrouble(ctx context.Context) ([]string, error) {
@@ -45,18 +45,13 @@ func (s *Service) netTrouble(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.Net.Runs(ctx) {
-		switch {
-		case len(ids) > 0:
-			return []string{fmt.Sprintf("hull-net does not run, and %d containers are on networks", len(ids))}, nil
-		case s.netKilled():
-			return []string{"hull-net was killed when no container was on a network any more, and what it held is there"}, nil
-		}
-		return nil, nil
+	switch runs := s.Net.Runs(ctx); {
+	case !runs && len(ids) > 0:
+		return []string{fmt.Sprintf("hull-net does not run, and %d containers are on networks", len(ids))}, nil
+	case !runs && !s.netKilled(), runs && len(ids) == 0:
+		return nil, nil // where it runs it waits for the next container, and ends when none comes
 	}
-	if len(ids) == 0 {
-		return nil, nil // it waits for the next container, and ends when none comes
-	}
+	// One that was killed when no container was on a network any more has no monitor that starts the next: asking does.
 	ctx, cancel := context.WithTimeout(ctx, statusTime)
 	defer cancel()
 	answer, err := s.Net.Ask(ctx, wire.Request{Op: wire.Status})
@@ -75,7 +70,7 @@ func (s *Service) netKilled() bool {
 	return err == nil
 }
 
-// repairNetworks has hull-net make what is missing. One that nobody is on ends, and takes the namespace with it.
+// repairNetworks has hull-net make what is missing.
 func (s *Service) repairNetworks(ctx context.Context) error {
 	trouble, err := s.netTrouble(ctx)
 	if wire.IsSilent(err) {

@@ -331,25 +331,47 @@ func (s *Server) leave(a *network.Attachment) {
 	s.rest()
 }
 
-// awaitLeft waits while the container itself is still leaving, or another that has an address which it asks for. The lock is
-// given up meanwhile.
+// mayLeave reports whether a container that is leaving needs no wait: the next hull-net is started if this one dies meanwhile,
+// and nothing is given back from within the container's namespace, which may be gone by then.
+func (s *Server) mayLeave(id string) bool {
+	return s.way.guards() && !slices.ContainsFunc(s.attached[id].Joins, func(j network.Join) bool {
+		return lent(&j.Network) || j.Network.Driver != network.DriverBridge
+	})
+}
+
+// awaitLeft waits while the container itself is still leaving, or another that is in its way. The lock is given up meanwhile.
 func (s *Server) awaitLeft(a *network.Attachment) {
-	inTheWay := func() bool {
-		if s.leaving[a.ID] {
+	for s.inTheWay(a) {
+		s.left.Wait()
+	}
+}
+
+// inTheWay reports whether a container that is leaving still has what another is to get: an address that it asks for, or
+// the bridge or subnet of a network that has come in the place of one that was removed.
+func (s *Server) inTheWay(a *network.Attachment) bool {
+	for id := range s.leaving {
+		if id == a.ID {
 			return true
 		}
-		for _, j := range a.Joins {
-			for _, ip := range j.IPs {
-				if other := s.holder(a.ID, j.Network.ID, ip); other != nil && s.leaving[other.ID] {
+		for _, old := range s.attached[id].Joins {
+			for _, j := range a.Joins {
+				if old.Network.ID != j.Network.ID && clash(&old.Network, &j.Network) || old.Network.ID == j.Network.ID && asks(j.IPs, old.Given) {
 					return true
 				}
 			}
 		}
-		return false
 	}
-	for inTheWay() {
-		s.left.Wait()
-	}
+	return false
+}
+
+func clash(a, b *network.Network) bool {
+	return a.Interface == b.Interface || slices.ContainsFunc(a.Subnets, func(x network.Subnet) bool {
+		return slices.ContainsFunc(b.Subnets, func(y network.Subnet) bool { return x.Prefix.Overlaps(y.Prefix) })
+	})
+}
+
+func asks(ips []netip.Addr, given []netip.Prefix) bool {
+	return slices.ContainsFunc(given, func(g netip.Prefix) bool { return slices.Contains(ips, g.Addr()) })
 }
 
 // dropUnused takes the networks away that no container is on any more.

@@ -25,6 +25,7 @@ func (s *Server) lookup(id string) (*network.Attachment, error) {
 
 // connect puts a container that is attached on one more network.
 func (s *Server) connect(ctx context.Context, id string, j *network.Join) (*wire.Answer, error) {
+	s.awaitLeft(&network.Attachment{Joins: []network.Join{*j}})
 	a, err := s.lookup(id)
 	if err != nil {
 		return nil, err

@@ -164,12 +164,19 @@ func (l *lab) on(name string, networks ...network.Network) *box {
 	return b
 }
 
+// detach takes the container off its networks, and waits until its links are gone.
 func (b *box) detach() {
 	b.lab.Helper()
 	if _, err := b.lab.do(wire.Request{Op: wire.Detach, ID: b.id()}); err != nil {
 		b.lab.Error(err)
 	}
 	b.joins = nil
+	s := b.lab.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.leaving) > 0 {
+		s.left.Wait()
+	}
 }
 
 // address is the container's n-th on its first network: 0 is IPv4, 1 IPv6.

@@ -93,7 +93,7 @@ func (s *Server) do(ctx context.Context, r *wire.Request) (*wire.Answer, error) 
 		return s.attach(ctx, r.Attachment)
 	case wire.Detach:
 		err := s.detach(r.ID)
-		for s.leaving[r.ID] { // else, killed meanwhile, nobody would start the next to finish it
+		for s.leaving[r.ID] && !s.mayLeave(r.ID) {
 			s.left.Wait()
 		}
 		return &wire.Answer{}, err

@@ -39,11 +39,12 @@ const uplinkMTU = 65520
 
 // Options say where hull-net works.
 type Options struct {
-	Dir        string // wire's folder
-	Root       bool   // in the host's own network namespace
-	Uplink     string // mode of the way out (pkg/network/uplink); "": the best that there is; not as root
-	Program    string // of this process, for the built-in way out
-	ResolvConf string // of the host
+	Dir        string   // wire's folder
+	Root       bool     // in the host's own network namespace
+	Uplink     string   // mode of the way out (pkg/network/uplink); "": the best that there is; not as root
+	Program    string   // of this process, for the built-in way out
+	Command    []string // of this process: the built-in way out starts the next when this one has died; may be empty
+	ResolvConf string   // of the host
 	DNSPort    uint16
 }
 

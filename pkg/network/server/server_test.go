@@ -261,6 +261,32 @@ func TestConnectAndDisconnect(t *testing.T) {
 	}
 }
 
+// Who comes while another leaves gets what that had as soon as it is free: its address, or the bridge of its network, which
+// was removed and made again.
+func TestNextWaits(t *testing.T) {
+	l := newLab(t)
+	n := testNetwork(1)
+	again := testNetwork(1, func(n *network.Network) { n.ID = fmt.Sprintf("%064x", 77) })
+	a, b, c := l.on("a", n), l.box("b"), l.box("c")
+	ip := a.address(0)
+	leave := func(who *box) {
+		t.Helper()
+		if _, err := l.do(wire.Request{Op: wire.Detach, ID: who.id()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leave(a)
+	must(t, b.try(network.Join{Network: n, IPs: []netip.Addr{ip}}))
+	if got := b.address(0); got != ip {
+		t.Errorf("b has %s, and a had %s", got, ip)
+	}
+	leave(b)
+	must(t, c.try(network.Join{Network: again}))
+	if got := l.bridges(); !slices.Equal(got, []string{"hull1"}) {
+		t.Errorf("bridges %v", got)
+	}
+}
+
 // What a killed hull-net leaves goes on, and the next one has names and ports again.
 func TestRestore(t *testing.T) {
 	l := newLab(t)

@@ -45,7 +45,7 @@ func newWay(o Options, say func(string)) (*way, error) {
 		return nil, err
 	}
 	return &way{say: say, over: make(chan struct{}), modes: modes, request: uplink.Request{
-		Path: filepath.Join(o.Dir, wire.Namespace), Dir: filepath.Join(o.Dir, wire.Uplink), Bridges: true, Program: o.Program,
+		Path: filepath.Join(o.Dir, wire.Namespace), Dir: filepath.Join(o.Dir, wire.Uplink), Bridges: true, Program: o.Program, Command: o.Command,
 	}}, nil
 }
 
@@ -60,6 +60,16 @@ func (w *way) trouble() string {
 		return ""
 	}
 	return "there is no way out of the networks: " + w.err.Error()
+}
+
+// guards reports whether there is a way out that starts the next hull-net when this one has died.
+func (w *way) guards() bool {
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.running.PID != 0 && w.running.Guards
 }
 
 // file is where the next hull-net finds the process.

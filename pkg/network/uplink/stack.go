@@ -11,11 +11,14 @@ import (
 	"hull.dev/hull/pkg/netns"
 )
 
-// Loopback is the word of "hull-net uplink" that opens the host's loopback.
-const Loopback = "loopback"
+// The words of "hull-net uplink": Loopback opens the host's loopback, and what is behind Guard starts hull-net.
+const (
+	Loopback = "loopback"
+	Guard    = "--"
+)
 
-// startBuiltin starts hull-net in its mode of an uplink: hull-net uplink PATH [loopback], which writes a byte to descriptor 3
-// when it is ready.
+// startBuiltin starts hull-net in its mode of an uplink: hull-net uplink PATH [loopback] [-- COMMAND...], which writes a byte to
+// descriptor 3 when it is ready.
 func startBuiltin(r Request) (up Running, err error) {
 	if r.Program == "" || len(r.Ports) > 0 {
 		return up, errors.New("the built-in uplink is for bridges, and of hull-net")
@@ -34,6 +37,9 @@ func startBuiltin(r Request) (up Running, err error) {
 	if r.Loopback {
 		args = append(args, Loopback)
 	}
+	if len(r.Command) > 0 {
+		args = append(append(args, Guard), r.Command...)
+	}
 	cmd := exec.Command(r.Program, args...) //nolint:noctx // it outlives us
 	cmd.ExtraFiles = []*os.File{readyW}
 	cmd.Stdout, cmd.Stderr = log, log
@@ -48,6 +54,7 @@ func startBuiltin(r Request) (up Running, err error) {
 	}
 	up = Running{
 		PID: cmd.Process.Pid, Start: netns.StartTime(cmd.Process.Pid), IPs: []string{bridgesGuest}, Host: host(r.Loopback, bridgesGateway),
+		Guards: len(r.Command) > 0,
 	}
 	return up, cmd.Process.Release()
 }

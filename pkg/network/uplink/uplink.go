@@ -49,6 +49,8 @@ type Request struct {
 	Bridges  bool   // what is inside are bridges, and the host's addresses are to be reached: pasta has one of its own then
 	Loopback bool   // an address inside reaches the host's loopback: Running.Host
 	Program  string // hull-net, which builtin is a mode of
+
+	Command []string // starts hull-net, which builtin does when it has died; may be empty
 }
 
 // Running is an uplink at work.
@@ -59,7 +61,8 @@ type Running struct {
 	DNS   []string // servers that it offers; none where the host's are to be used
 	// Host is the address by which services of the host are reached from inside, those on its loopback if that was asked for;
 	// none where there is no such address.
-	Host netip.Addr
+	Host   netip.Addr
+	Guards bool // it starts hull-net when that has died
 }
 
 // Choose returns the wanted uplink, or with "" the faster one that is installed: slirp4netns starts in a third of pasta's

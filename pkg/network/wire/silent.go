@@ -18,7 +18,9 @@ import (
 // silentError is hull-net that is there and does not answer.
 type silentError struct{ pid int }
 
-func (e silentError) Error() string { return fmt.Sprintf("process %d is there and does not answer", e.pid) }
+func (e silentError) Error() string {
+	return fmt.Sprintf("process %d is there and does not answer", e.pid)
+}
 
 // IsSilent reports whether err, or one that it wraps, says that hull-net is there and does not answer.
 func IsSilent(err error) bool {
