@@ -186,7 +186,6 @@ func NewExtract(d Deps) *cobra.Command {
 // NewPull makes hull artifact pull.
 func NewPull(d Deps) *cobra.Command {
 	var f pulling.Flags
-	var certDir string
 	var quiet bool
 	cmd := &cobra.Command{
 		Use: "pull [options] ARTIFACT", Short: "Pull an OCI artifact",
@@ -202,7 +201,6 @@ func NewPull(d Deps) *cobra.Command {
 				return err
 			}
 			o := service.PullOptions{Pull: all.Pull, Access: all.Access}
-			o.Access.CertDir = certDir
 			if !quiet {
 				o.Progress = pulling.Progress(d.Streams)
 			}
@@ -218,7 +216,6 @@ func NewPull(d Deps) *cobra.Command {
 		},
 	}
 	f.AddTransfer(cmd.Flags())
-	cmd.Flags().StringVar(&certDir, "cert-dir", "", "Pathname of a directory containing TLS certificates and keys")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Suppress output information when pulling")
 	return cmd
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +15,8 @@ import (
 // pullOptions are what pull has besides the flags that run has too.
 type pullOptions struct {
 	pulling.Flags
-	policy, certDir, format string
-	allTags, quiet          bool
+	policy, format string
+	allTags, quiet bool
 }
 
 // NewPull makes hull pull.
@@ -40,8 +38,6 @@ func NewPull(d Deps) *cobra.Command {
 	f := cmd.Flags()
 	o.Add(f)
 	f.BoolVarP(&o.allTags, "all-tags", "a", false, "All tagged images in the repository will be pulled")
-	f.StringVar(&o.certDir, "cert-dir", "", "Pathname of a directory containing TLS certificates and keys")
-	f.Bool("disable-content-trust", false, "This is a Docker specific option and is a NOOP")
 	f.StringVar(&o.format, "format", "", `"json" prints each event and the images as lines of JSON`)
 	f.StringVar(&o.policy, "policy", "always", `Pull image policy ("always"|"missing"|"never"|"newer")`)
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress output information when pulling images")
@@ -59,11 +55,6 @@ func (d Deps) pull(ctx context.Context, e Engine, refs []string, o *pullOptions)
 		return err
 	}
 	options.Policy, options.AllTags = o.policy, o.allTags
-	if o.certDir != "" {
-		if options.Access.CertDir, err = folder(o.certDir); err != nil {
-			return err
-		}
-	}
 	switch {
 	case o.format != "" && o.format != "json":
 		return errs.Invalid("--format %q: json is there", o.format)
@@ -105,11 +96,4 @@ func (d Deps) pulled(ref string, ids []string, asJSON bool) error {
 		}
 	}
 	return nil
-}
-
-func folder(path string) (string, error) {
-	if st, err := os.Stat(path); err != nil || !st.IsDir() {
-		return "", errs.NotFound("--cert-dir %q is not a folder", path)
-	}
-	return filepath.Abs(path)
 }

@@ -24,7 +24,7 @@ type Flags struct {
 	set *pflag.FlagSet
 
 	platform, os, arch, variant string
-	authFile, creds, retryDelay string
+	authFile, certDir, creds, retryDelay string
 	tlsVerify                   bool
 	retry                       uint
 	keys                        []string
@@ -36,6 +36,7 @@ func (f *Flags) Add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.platform, "platform", "", "Specify the platform for selecting the image (OS/ARCH[/VARIANT])")
 	fs.StringVar(&f.os, "os", "", "Use OS instead of the running OS for choosing images")
 	fs.StringVar(&f.arch, "arch", "", "Use ARCH instead of the architecture of the machine for choosing images")
+	fs.Bool("disable-content-trust", false, "This is a Docker specific option and is a NOOP")
 	fs.StringVar(&f.variant, "variant", "", "Use VARIANT instead of the running architecture variant for choosing images")
 }
 
@@ -43,6 +44,7 @@ func (f *Flags) Add(fs *pflag.FlagSet) {
 func (f *Flags) AddTransfer(fs *pflag.FlagSet) {
 	f.set = fs
 	fs.StringVar(&f.authFile, "authfile", "", "Path of the authentication file. Use REGISTRY_AUTH_FILE environment variable to override")
+	fs.StringVar(&f.certDir, "cert-dir", "", "Pathname of a directory containing TLS certificates and keys")
 	fs.StringVar(&f.creds, "creds", "", "Credentials (USERNAME:PASSWORD) to use for authenticating to a registry")
 	fs.BoolVar(&f.tlsVerify, "tls-verify", true, "Require HTTPS and verify certificates when contacting registries")
 	fs.UintVar(&f.retry, "retry", 3, "Number of times to retry in case of failure when performing pull")
@@ -85,6 +87,14 @@ func (f *Flags) Options(ctx context.Context, s streams.Streams, c *config.Config
 	var err error
 	if path := cmp.Or(f.authFile, os.Getenv("REGISTRY_AUTH_FILE")); path != "" {
 		if o.Access.AuthFile, err = existing(path, "authentication file"); err != nil {
+			return o, err
+		}
+	}
+	if f.certDir != "" {
+		if st, err := os.Stat(f.certDir); err != nil || !st.IsDir() {
+			return o, errs.NotFound("--cert-dir %q is not a folder", f.certDir)
+		}
+		if o.Access.CertDir, err = filepath.Abs(f.certDir); err != nil {
 			return o, err
 		}
 	}
