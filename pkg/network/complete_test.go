@@ -76,7 +76,7 @@ func TestCreateRefuses(t *testing.T) {
 		{Network{Options: options("mode=unmanaged")}, "has to be named"},
 		{Network{Interface: "br0", Options: options("mode=unmanaged")}, "needs root"},
 		{Network{Options: options("vrf=red")}, "--opt vrf is not built yet"},
-		{Network{Options: options("com.docker.network.bridge.enable_icc=false")}, "not built yet"},
+		{Network{Options: options("com.docker.network.bridge.enable_icc=no")}, "it is true or false"},
 		{Network{Options: options("com.docker.network.bridge.nam=x")}, `not built yet`},
 		{Network{Options: options("com.docker.network.container_iface_prefix=net")}, "not built yet"},
 		{Network{Interface: "a", Options: options("com.docker.network.bridge.name=b")}, "the interface is a already"},
@@ -122,6 +122,9 @@ func TestCreateCompletes(t *testing.T) {
 		"com.docker.network.bridge.name=br-x", "com.docker.network.driver.mtu=1400", "com.docker.network.bridge.enable_icc=1",
 	)})
 	if n.Interface != "br-x" || !maps.Equal(n.Options, options("mtu=1400")) {
+		t.Errorf("%+v", n)
+	}
+	if n = create(t, s, Network{Options: options("com.docker.network.bridge.enable_icc=false")}); !n.Separate() || len(n.Options) != 1 {
 		t.Errorf("%+v", n)
 	}
 	if n = create(t, s, Network{Interface: "br-y"}); n.Name != "br-y" {

@@ -77,7 +77,8 @@ const (
 	OptionNoDefaultRoute = "no_default_route" // true
 	OptionHostInterface  = "host_interface_name"
 	OptionVRF            = "vrf"
-	OptionBCLIM          = "bclim" // of macvlan
+	OptionBCLIM          = "bclim"                                // of macvlan
+	OptionICC            = "com.docker.network.bridge.enable_icc" // false: see Network.Separate; podman has no word for it
 )
 
 // IPAMDriver is the key of Network.IPAM that every network has.

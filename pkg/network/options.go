@@ -33,6 +33,7 @@ func optionsOf() map[string]option {
 		OptionHostInterface:  {bridge, interfaceName},
 		OptionVRF:            {bridge, interfaceName},
 		OptionBCLIM:          {macs, numeric(-1, 1<<31-1)},
+		OptionICC:            {bridge, boolean},
 	}
 }
 
@@ -119,11 +120,11 @@ func interfaceName(_, value string) error {
 // dockerOptions are docker's names for options of podman's. Those with a fixed value are what hull does anyhow; with
 // another they are for something that is not built.
 var dockerOptions = map[string]struct{ name, fixed string }{
-	"com.docker.network.bridge.name":                 {name: dockerBridge},
-	"com.docker.network.driver.mtu":                  {name: OptionMTU},
-	"macvlan_mode":                                   {name: OptionMode},
-	"ipvlan_mode":                                    {name: OptionMode},
-	"com.docker.network.bridge.enable_icc":           {fixed: "true"},
+	"com.docker.network.bridge.name": {name: dockerBridge},
+	"com.docker.network.driver.mtu":  {name: OptionMTU},
+	"macvlan_mode":                   {name: OptionMode},
+	"ipvlan_mode":                    {name: OptionMode},
+	OptionICC:                        {fixed: "true"},
 	"com.docker.network.bridge.enable_ip_masquerade": {fixed: "true"},
 	"com.docker.network.bridge.host_binding_ipv4":    {fixed: "0.0.0.0"},
 	"com.docker.network.bridge.host_binding_ipv6":    {fixed: "::"},
@@ -137,7 +138,7 @@ var dockerOptions = map[string]struct{ name, fixed string }{
 const dockerBridge = "interface"
 
 // translate replaces docker's names among the options, and moves those that are no options here: the parent and the
-// name of the bridge are the network's interface.
+// name of the bridge are the network's interface. enable_icc=false stays as it is called.
 func (n *Network) translate() error {
 	for _, key := range slices.Sorted(maps.Keys(n.Options)) {
 		value := n.Options[key]
@@ -150,7 +151,7 @@ func (n *Network) translate() error {
 			n.Interface = value
 		case !ok && strings.HasPrefix(key, "com.docker."):
 			return errs.NotBuilt("--opt " + key + errs.DidYouMean(key, slices.Sorted(maps.Keys(dockerOptions))))
-		case !ok:
+		case !ok || key == OptionICC && !sameValue(value, docker.fixed):
 			continue
 		case docker.name == "" && !sameValue(value, docker.fixed):
 			return errs.NotBuilt("--opt " + key + "=" + value)
@@ -189,6 +190,13 @@ func (n *Network) Owned() bool { return n.Driver == DriverBridge && n.Mode() == 
 func (n *Network) NoDefaultRoute() bool {
 	set, _ := strconv.ParseBool(n.Options[OptionNoDefaultRoute])
 	return set
+}
+
+// Separate reports whether the containers on the network do not reach each other, but for published ports. They reach the
+// gateway, the names that it knows, and what lies beyond.
+func (n *Network) Separate() bool {
+	together, err := strconv.ParseBool(n.Options[OptionICC])
+	return err == nil && !together
 }
 
 // Isolated reports whether the network and other isolated ones do not reach each other.

@@ -73,6 +73,11 @@ func (l *Links) pair(id string, ns *os.File, j *network.Join) error {
 	} else if err := l.handle.LinkSetMaster(link, master); err != nil {
 		return err
 	}
+	if j.Network.Separate() {
+		if err := l.handle.LinkSetIsolated(link, true); err != nil {
+			return fmt.Errorf("isolate interface %s from others on the bridge: %w", name, err)
+		}
+	}
 	if err := l.handle.LinkSetUp(link); err != nil {
 		return fmt.Errorf("turn interface %s on: %w", name, err)
 	}

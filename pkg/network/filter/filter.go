@@ -2,7 +2,8 @@
 // other table is read or changed. Each change is one transaction: a packet meets the rules before it or those after it.
 //
 //	inet hull
-//	  forward      internal networks have no way out, isolated ones none to each other
+//	  forward      internal networks have no way out, isolated ones none to each other, and separate containers none
+//	               back into their own network
 //	  postrouting  what leaves a network has the host's address
 //	  input        without root: a container reaches the name server of its network here, and nothing else
 //	  prerouting, output   as root: published ports

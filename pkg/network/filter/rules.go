@@ -82,6 +82,7 @@ func (s *sets) buildNetworks(b *builder) {
 		{&s.strict, "strict", []nftables.SetDatatype{name}},
 		{&s.open, "open", []nftables.SetDatatype{name}},
 		{&s.within, "within", []nftables.SetDatatype{name, name}},
+		{&s.separate, "separate", []nftables.SetDatatype{name, name}},
 		{&s.servers4, "servers4", []nftables.SetDatatype{name, nftables.TypeIPAddr}},
 		{&s.servers6, "servers6", []nftables.SetDatatype{name, nftables.TypeIP6Addr}},
 	} {
@@ -99,6 +100,7 @@ func (s *sets) buildForward(b *builder) {
 	b.rule(c, out(s.internal), verdict(expr.VerdictDrop))
 	b.rule(c, known(), verdict(expr.VerdictAccept))
 	b.rule(c, translated(), verdict(expr.VerdictAccept))
+	b.rule(c, inOut(), lookup(s.separate, false), verdict(expr.VerdictDrop))
 	b.rule(c, in(s.isolated), out(s.isolated), verdict(expr.VerdictDrop))
 	b.rule(c, in(s.strict), out(s.bridges), verdict(expr.VerdictDrop))
 	b.rule(c, in(s.bridges), out(s.strict), verdict(expr.VerdictDrop))
@@ -108,9 +110,8 @@ func (s *sets) buildForward(b *builder) {
 // published port, which would else be answered past the translation.
 func (s *sets) buildPostrouting(b *builder) {
 	c := b.chain("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
-	both := []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, &expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 2}}
-	b.rule(c, both, lookup(s.within, false), translated(), masquerade())
-	b.rule(c, both, lookup(s.within, false), verdict(expr.VerdictAccept))
+	b.rule(c, inOut(), lookup(s.within, false), translated(), masquerade())
+	b.rule(c, inOut(), lookup(s.within, false), verdict(expr.VerdictAccept))
 	for _, multicast := range []string{"224.0.0.0/4", "ff00::/8"} {
 		b.rule(c, in(s.open), destination(netip.MustParsePrefix(multicast), false), masquerade())
 	}
@@ -201,6 +202,11 @@ func in(set *nftables.Set) []expr.Any {
 
 func out(set *nftables.Set) []expr.Any {
 	return append(meta(expr.MetaKeyOIFNAME), lookup(set, false)...)
+}
+
+// inOut loads both interfaces, for a set of pairs.
+func inOut() []expr.Any {
+	return append(meta(expr.MetaKeyIIFNAME), &expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 2})
 }
 
 func notIn(set *nftables.Set) []expr.Any {

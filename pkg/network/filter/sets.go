@@ -15,7 +15,7 @@ import (
 type sets struct {
 	bridges, internal, isolated, strict *nftables.Set // of table inet: interfaces of networks
 	open                                *nftables.Set // those with a way out
-	within                              *nftables.Set // in . out, the same bridge
+	within, separate                    *nftables.Set // in . out, the same bridge; separate: of networks whose containers are
 	servers4, servers6                  *nftables.Set // interface . address of its name server
 
 	ends, bound, macs, v4, v6 *nftables.Set // of table bridge; bound are the ends with addresses of hull's
@@ -116,6 +116,9 @@ func (s *sets) fillNetworks(conn *nftables.Conn, networks []network.Network) err
 		} else {
 			put(s.open, name)
 		}
+		if n.Separate() {
+			put(s.separate, name, name)
+		}
 		if n.Isolated() {
 			put(s.isolated, name)
 		}
@@ -132,7 +135,7 @@ func (s *sets) fillNetworks(conn *nftables.Conn, networks []network.Network) err
 			}
 		}
 	}
-	for _, set := range []*nftables.Set{s.bridges, s.internal, s.isolated, s.strict, s.open, s.within, s.servers4, s.servers6} {
+	for _, set := range []*nftables.Set{s.bridges, s.internal, s.isolated, s.strict, s.open, s.within, s.separate, s.servers4, s.servers6} {
 		conn.FlushSet(set)
 		if err := add(conn, set, all[set]); err != nil {
 			return err
