@@ -50,7 +50,6 @@ func notBuilt() []string {
 		"engine.ssh_config",
 		"engine.volume_plugin_timeout",
 		"engine.volume_plugins",
-		"network.dns_bind_port",
 		"network.firewall_driver",
 		"secrets",
 	}

@@ -6,7 +6,8 @@
 //	               back into their own network
 //	  postrouting  what leaves a network has the host's address
 //	  input        without root: a container reaches the name server of its network here, and nothing else
-//	  prerouting, output   as root: published ports
+//	  prerouting   the name server may listen on another port than the one that is asked; as root: published ports
+//	  output       as root: published ports
 //	bridge hull
 //	  prerouting   a container sends with its own addresses alone
 package filter
@@ -51,6 +52,7 @@ type Table struct {
 	conn     *nftables.Conn
 	socket   *netlink.Conn // conn's
 	root     bool
+	dns      uint16 // port of the name servers
 	networks []network.Network
 	members  map[string]Member
 	forwards map[string][]Forward
@@ -58,9 +60,10 @@ type Table struct {
 }
 
 // New returns the tables of the namespace that the thread is in. Nothing is there before the first Apply. root is for the
-// host's own namespace: what comes in there is not filtered, and published ports are.
-func New(inside *netns.Thread, root bool) (*Table, error) {
-	t := &Table{inside: inside, root: root, members: map[string]Member{}, forwards: map[string][]Forward{}}
+// host's own namespace: what comes in there is not filtered, and published ports are. dns is the port that the name servers
+// of networks listen on: what asks them at port 53 comes there.
+func New(inside *netns.Thread, root bool, dns uint16) (*Table, error) {
+	t := &Table{inside: inside, root: root, dns: dns, members: map[string]Member{}, forwards: map[string][]Forward{}}
 	return t, t.open()
 }
 

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -46,14 +47,13 @@ func concatType(parts ...nftables.SetDatatype) nftables.SetDatatype {
 // build puts both tables, with the networks, into the transaction.
 func (t *Table) build() (*sets, error) {
 	t.drop()
-	s := &sets{}
+	s := &sets{root: t.root, dns: t.dns}
 	b := &builder{conn: t.conn, table: t.conn.AddTable(&nftables.Table{Name: "hull", Family: nftables.TableFamilyINet})}
 	s.buildNetworks(b)
 	s.buildForward(b)
 	s.buildPostrouting(b)
-	if t.root {
-		s.buildPublished(b)
-	} else {
+	s.buildPrerouting(b)
+	if !t.root {
 		s.buildInput(b)
 	}
 	b.table = t.conn.AddTable(&nftables.Table{Name: "hull", Family: nftables.TableFamilyBridge})
@@ -122,10 +122,14 @@ func (s *sets) buildInput(b *builder) {
 	c := b.chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter)
 	b.rule(c, known(), verdict(expr.VerdictAccept))
 	b.rule(c, meta(expr.MetaKeyIIFNAME), equal(ifname("lo")), verdict(expr.VerdictAccept))
-	for _, protocol := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
-		dns := port(protocol, 53)
-		b.rule(c, family(unix.NFPROTO_IPV4), pair(payload(expr.PayloadBaseNetworkHeader, 16, 4)), lookup(s.servers4, false), dns, verdict(expr.VerdictAccept))
-		b.rule(c, family(unix.NFPROTO_IPV6), pair(payload(expr.PayloadBaseNetworkHeader, 24, 16)), lookup(s.servers6, false), dns, verdict(expr.VerdictAccept))
+	asked := []expr.Any{}
+	if s.moved() { // by its own port it is not for them
+		asked = translated()
+	}
+	for _, server := range s.servers() {
+		for _, protocol := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
+			b.rule(c, server, port(protocol, s.dns), asked, verdict(expr.VerdictAccept))
+		}
 	}
 	for _, protocol := range []byte{unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6} {
 		b.rule(c, transport(protocol), verdict(expr.VerdictAccept))
@@ -133,9 +137,41 @@ func (s *sets) buildInput(b *builder) {
 	b.rule(c, []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH}})
 }
 
+// domain is the port that name servers are asked at (RFC 1035, 4.2).
+const domain = 53
+
+// moved reports whether the name servers listen elsewhere than where they are asked.
+func (s *sets) moved() bool { return s.dns != domain }
+
+// servers match what is sent to the name server of the network that it comes from, in either family.
+func (s *sets) servers() [][]expr.Any {
+	return [][]expr.Any{
+		slices.Concat(family(unix.NFPROTO_IPV4), pair(payload(expr.PayloadBaseNetworkHeader, 16, 4)), lookup(s.servers4, false)),
+		slices.Concat(family(unix.NFPROTO_IPV6), pair(payload(expr.PayloadBaseNetworkHeader, 24, 16)), lookup(s.servers6, false)),
+	}
+}
+
+// buildPrerouting leads to the name servers, where they have another port, and to published ports.
+func (s *sets) buildPrerouting(b *builder) {
+	if !s.root && !s.moved() {
+		return
+	}
+	c := b.chain("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
+	if s.moved() {
+		for i, server := range s.servers() {
+			for _, protocol := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
+				b.rule(c, server, port(protocol, domain), toPort([]uint32{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}[i], s.dns))
+			}
+		}
+	}
+	if s.root {
+		s.buildPublished(b, c)
+	}
+}
+
 // buildPublished translates what comes to a published port of the host, from elsewhere and from the host itself. What is
 // sent to a loopback address is not: the kernel does not route it.
-func (s *sets) buildPublished(b *builder) {
+func (s *sets) buildPublished(b *builder, pre *nftables.Chain) {
 	service := []nftables.SetDatatype{nftables.TypeInetProto, nftables.TypeInetService}
 	for _, f := range []struct {
 		any, own **nftables.Set
@@ -146,7 +182,6 @@ func (s *sets) buildPublished(b *builder) {
 		*f.any = b.set(nftables.Set{Name: "any" + f.suffix, IsMap: true, Concatenation: true, KeyType: concatType(service...), DataType: to})
 		*f.own = b.set(nftables.Set{Name: "own" + f.suffix, IsMap: true, Concatenation: true, KeyType: concatType(service[0], f.address, service[1]), DataType: to})
 	}
-	pre := b.chain("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
 	out := b.chain("output", nftables.ChainTypeNAT, nftables.ChainHookOutput, *nftables.ChainPriorityNATDest)
 	loopback := map[bool]netip.Prefix{true: netip.MustParsePrefix("::1/128"), false: netip.MustParsePrefix("127.0.0.0/8")}
 	for _, c := range []*nftables.Chain{pre, out} {
@@ -311,6 +346,14 @@ func publishedOn(set *nftables.Set, six, own bool) []expr.Any {
 	e = append(e, &expr.Payload{DestRegister: next, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		&expr.Lookup{SourceRegister: reg32, DestRegister: reg32, IsDestRegSet: true, SetName: set.Name, SetID: set.ID})
 	return append(e, &expr.NAT{Type: expr.NATTypeDestNAT, Family: fam, RegAddrMin: reg32, RegProtoMin: reg32 + regs, Specified: true})
+}
+
+// toPort sends a packet to another port of where it goes.
+func toPort(fam uint32, number uint16) []expr.Any {
+	return []expr.Any{
+		&expr.Immediate{Register: 1, Data: binaryutil.BigEndian.PutUint16(number)},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: fam, RegProtoMin: 1, Specified: true},
+	}
 }
 
 func masquerade() []expr.Any { return []expr.Any{&expr.Masq{}} }

@@ -13,10 +13,13 @@ import (
 
 // sets are the sets that change when a container comes or goes; the rules look into them and stay.
 type sets struct {
+	root bool
+	dns  uint16 // port of the name servers
+
 	bridges, internal, isolated, strict *nftables.Set // of table inet: interfaces of networks
 	open                                *nftables.Set // those with a way out
 	within, separate                    *nftables.Set // in . out, the same bridge; separate: of networks whose containers are
-	servers4, servers6                  *nftables.Set // interface . address of its name server
+	servers4, servers6                  *nftables.Set // interface . address of its name server, if it has one
 
 	ends, bound, macs, v4, v6 *nftables.Set // of table bridge; bound are the ends with addresses of hull's
 	any4, any6                *nftables.Set // maps: protocol . port → address . port
@@ -127,7 +130,7 @@ func (s *sets) fillNetworks(conn *nftables.Conn, networks []network.Network) err
 		}
 		for _, subnet := range n.Subnets {
 			switch {
-			case !subnet.Gateway.IsValid():
+			case !subnet.Gateway.IsValid(), s.root && !n.DNS: // at the host's address somebody else may be asked
 			case subnet.Gateway.Is4():
 				put(s.servers4, name, subnet.Gateway.AsSlice())
 			default:

@@ -24,7 +24,8 @@ import (
 type lab struct {
 	*testing.T
 	dir    string
-	root   bool // hull-net is root's
+	root   bool   // hull-net is root's
+	dns    uint16 // port of its name server
 	server *Server
 	lock   *lockfile.Lock
 	boxes  map[string]*box
@@ -41,10 +42,16 @@ type box struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
+	return startLab(labOf(t, 53))
+}
+
+// labOf is a lab that has not started, with the port of its name server.
+func labOf(t *testing.T, dns uint16) *lab {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it makes network namespaces")
 	}
-	return startLab(&lab{T: t, dir: t.TempDir(), boxes: map[string]*box{}})
+	return &lab{T: t, dir: t.TempDir(), dns: dns, boxes: map[string]*box{}}
 }
 
 func startLab(l *lab) *lab {
@@ -75,7 +82,7 @@ func (l *lab) start() {
 	if err := os.WriteFile(conf, []byte("nameserver 127.0.0.1\n"), 0o600); err != nil {
 		l.Fatal(err)
 	}
-	s, lock, err := open(Options{Dir: l.dir, Root: l.root, ResolvConf: conf, DNSPort: 53, Uplink: "slirp4netns"})
+	s, lock, err := open(Options{Dir: l.dir, Root: l.root, ResolvConf: conf, DNSPort: l.dns, Uplink: "slirp4netns"})
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -240,11 +247,16 @@ func (b *box) reaches(other *box, n int) bool {
 
 // resolve asks the name server of the container's first network.
 func (b *box) resolve(name string, kind uint16) (string, error) {
+	return b.askServer("udp", netip.AddrPortFrom(b.joins[0].Servers[0], 53), name, kind)
+}
+
+// askServer asks a name server, over udp or tcp.
+func (b *box) askServer(protocol string, server netip.AddrPort, name string, kind uint16) (string, error) {
 	m := new(dns.Msg)
 	m.SetQuestion(dns.Fqdn(name), kind)
 	var conn net.Conn
 	err := b.thread.Do(func() (err error) {
-		conn, err = net.DialTimeout("udp", netip.AddrPortFrom(b.joins[0].Servers[0], 53).String(), short)
+		conn, err = net.DialTimeout(protocol, server.String(), short)
 		return err
 	})
 	if err != nil {

@@ -51,7 +51,7 @@ func onHost(t *testing.T, test func(l *lab, lan *box)) {
 		}
 		return
 	}
-	l := &lab{T: t, dir: t.TempDir(), root: true, boxes: map[string]*box{}}
+	l := &lab{T: t, dir: t.TempDir(), root: true, dns: 53, boxes: map[string]*box{}}
 	lan := l.box("lan")
 	far, err := os.Open(lan.path)
 	if err != nil {

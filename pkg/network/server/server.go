@@ -149,7 +149,7 @@ func (s *Server) begin() error {
 	if s.links, err = bridge.Open(s.inside); err != nil {
 		return err
 	}
-	if s.table, err = filter.New(s.inside, s.options.Root); err != nil {
+	if s.table, err = filter.New(s.inside, s.options.Root, s.options.DNSPort); err != nil {
 		return err
 	}
 	if !s.options.Root {
