@@ -204,9 +204,17 @@ func (t *Table) Clear() error {
 	return nil
 }
 
+// tableName is that of both tables.
+const tableName = "hull"
+
+func families() []nftables.TableFamily {
+	return []nftables.TableFamily{nftables.TableFamilyINet, nftables.TableFamilyBridge}
+}
+
 // drop deletes both tables; that they are added first makes it right whether they are there or not.
 func (t *Table) drop() {
-	for _, table := range []*nftables.Table{{Name: "hull", Family: nftables.TableFamilyINet}, {Name: "hull", Family: nftables.TableFamilyBridge}} {
+	for _, family := range families() {
+		table := &nftables.Table{Name: tableName, Family: family}
 		t.conn.AddTable(table)
 		t.conn.DelTable(table)
 	}

@@ -14,6 +14,7 @@ import (
 type builder struct {
 	conn  *nftables.Conn
 	table *nftables.Table
+	sets  *sets // what is made is noted there
 	err   error // the first
 }
 
@@ -29,6 +30,7 @@ func (b *builder) rule(c *nftables.Chain, parts ...[]expr.Any) {
 		all = append(all, p...)
 	}
 	b.conn.AddRule(&nftables.Rule{Table: b.table, Chain: c, Exprs: all})
+	b.sets.rules[c]++
 }
 
 func (b *builder) set(s nftables.Set) *nftables.Set {
@@ -37,6 +39,7 @@ func (b *builder) set(s nftables.Set) *nftables.Set {
 		s.KeyByteOrder = binaryutil.NativeEndian // for nft list ruleset: else it shows empty names
 	}
 	b.keep(b.conn.AddSet(&s, nil))
+	b.sets.made = append(b.sets.made, &s)
 	return &s
 }
 
@@ -47,8 +50,8 @@ func concatType(parts ...nftables.SetDatatype) nftables.SetDatatype {
 // build puts both tables, with the networks, into the transaction.
 func (t *Table) build() (*sets, error) {
 	t.drop()
-	s := &sets{root: t.root, dns: t.dns}
-	b := &builder{conn: t.conn, table: t.conn.AddTable(&nftables.Table{Name: "hull", Family: nftables.TableFamilyINet})}
+	s := &sets{root: t.root, dns: t.dns, rules: map[*nftables.Chain]int{}}
+	b := &builder{conn: t.conn, sets: s, table: t.conn.AddTable(&nftables.Table{Name: tableName, Family: nftables.TableFamilyINet})}
 	s.buildNetworks(b)
 	s.buildForward(b)
 	s.buildPostrouting(b)
@@ -56,7 +59,7 @@ func (t *Table) build() (*sets, error) {
 	if !t.root {
 		s.buildInput(b)
 	}
-	b.table = t.conn.AddTable(&nftables.Table{Name: "hull", Family: nftables.TableFamilyBridge})
+	b.table = t.conn.AddTable(&nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge})
 	s.buildBridge(b)
 	b.keep(s.fillNetworks(t.conn, t.networks))
 	return s, b.err

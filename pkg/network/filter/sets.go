@@ -16,6 +16,9 @@ type sets struct {
 	root bool
 	dns  uint16 // port of the name servers
 
+	rules map[*nftables.Chain]int // how many each chain has
+	made  []*nftables.Set         // all of those below that there are
+
 	bridges, internal, isolated, strict *nftables.Set // of table inet: interfaces of networks
 	open                                *nftables.Set // those with a way out
 	within, separate                    *nftables.Set // in . out, the same bridge; separate: of networks whose containers are
@@ -45,9 +48,9 @@ func concat(parts ...[]byte) []byte {
 
 // elements of a member: its interface, its MAC, its addresses of both families. What the kernel gives it by itself in IPv6
 // is among them: the link-local address made of the MAC, and none while it looks whether that is free.
-func (s *sets) elements(m Member) map[*nftables.Set][]nftables.SetElement {
+func (s *sets) elements(m Member) content {
 	name := ifname(m.HostEnd)
-	e := map[*nftables.Set][]nftables.SetElement{
+	e := content{
 		s.ends: {{Key: name}},
 		s.macs: {{Key: concat(name, m.MAC)}},
 	}
@@ -87,14 +90,11 @@ func add(conn *nftables.Conn, set *nftables.Set, list []nftables.SetElement) err
 	return nil
 }
 
-// addMembers adds the elements of all of them, in few messages: each is answered, and the answers have to find room.
-func (s *sets) addMembers(conn *nftables.Conn, members []Member) error {
-	all := map[*nftables.Set][]nftables.SetElement{}
-	for _, m := range members {
-		for set, list := range s.elements(m) {
-			all[set] = append(all[set], list...)
-		}
-	}
+// content is what sets have.
+type content map[*nftables.Set][]nftables.SetElement
+
+// addTo adds it, in few messages: each is answered, and the answers have to find room.
+func (all content) addTo(conn *nftables.Conn) error {
 	for set, list := range all {
 		if err := add(conn, set, list); err != nil {
 			return err
@@ -103,9 +103,32 @@ func (s *sets) addMembers(conn *nftables.Conn, members []Member) error {
 	return nil
 }
 
+// ofMembers is what the sets have of these.
+func (s *sets) ofMembers(members []Member) content {
+	all := content{}
+	for _, m := range members {
+		for set, list := range s.elements(m) {
+			all[set] = append(all[set], list...)
+		}
+	}
+	return all
+}
+
+func (s *sets) addMembers(conn *nftables.Conn, members []Member) error {
+	return s.ofMembers(members).addTo(conn)
+}
+
 // fillNetworks replaces what the sets of networks have.
 func (s *sets) fillNetworks(conn *nftables.Conn, networks []network.Network) error {
-	all := map[*nftables.Set][]nftables.SetElement{}
+	for _, set := range []*nftables.Set{s.bridges, s.internal, s.isolated, s.strict, s.open, s.within, s.separate, s.servers4, s.servers6} {
+		conn.FlushSet(set)
+	}
+	return s.ofNetworks(networks).addTo(conn)
+}
+
+// ofNetworks is what the sets have of these.
+func (s *sets) ofNetworks(networks []network.Network) content {
+	all := content{}
 	put := func(set *nftables.Set, parts ...[]byte) {
 		all[set] = append(all[set], nftables.SetElement{Key: concat(parts...)})
 	}
@@ -138,13 +161,7 @@ func (s *sets) fillNetworks(conn *nftables.Conn, networks []network.Network) err
 			}
 		}
 	}
-	for _, set := range []*nftables.Set{s.bridges, s.internal, s.isolated, s.strict, s.open, s.within, s.separate, s.servers4, s.servers6} {
-		conn.FlushSet(set)
-		if err := add(conn, set, all[set]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return all
 }
 
 func (s *sets) removeMember(conn *nftables.Conn, m Member) error {
@@ -171,26 +188,23 @@ func (s *sets) element(f Forward) (*nftables.Set, nftables.SetElement) {
 	return set, nftables.SetElement{Key: key, Val: to}
 }
 
-func (s *sets) replaceForwards(conn *nftables.Conn, before, now []Forward) error {
-	grouped := func(list []Forward) map[*nftables.Set][]nftables.SetElement {
-		all := map[*nftables.Set][]nftables.SetElement{}
-		for _, f := range list {
-			set, e := s.element(f)
-			all[set] = append(all[set], e)
-		}
-		return all
+// ofForwards is what the maps have of these.
+func (s *sets) ofForwards(list []Forward) content {
+	all := content{}
+	for _, f := range list {
+		set, e := s.element(f)
+		all[set] = append(all[set], e)
 	}
-	for set, list := range grouped(before) {
+	return all
+}
+
+func (s *sets) replaceForwards(conn *nftables.Conn, before, now []Forward) error {
+	for set, list := range s.ofForwards(before) {
 		for part := range slices.Chunk(list, most) {
 			if err := conn.SetDeleteElements(set, part); err != nil {
 				return err
 			}
 		}
 	}
-	for set, list := range grouped(now) {
-		if err := add(conn, set, list); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.ofForwards(now).addTo(conn)
 }

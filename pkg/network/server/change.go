@@ -12,6 +12,7 @@ import (
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/network"
 	"hull.dev/hull/pkg/network/filter"
+	"hull.dev/hull/pkg/network/ports"
 	"hull.dev/hull/pkg/network/wire"
 )
 
@@ -146,6 +147,11 @@ func (s *Server) reload(ctx context.Context, id string) error {
 	}
 	if err := s.table.Apply(); err != nil {
 		return err
+	}
+	if !s.options.Root {
+		if err := ports.Prepare(s.inside); err != nil {
+			return err
+		}
 	}
 	for other, a := range s.attached {
 		if (id == "" || id == other) && !s.leaving[other] {

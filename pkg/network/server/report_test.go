@@ -4,9 +4,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 
 	"hull.dev/hull/pkg/network/bridge"
+	"hull.dev/hull/pkg/network/ports"
 	"hull.dev/hull/pkg/network/wire"
 )
 
@@ -66,4 +68,30 @@ func TestTrouble(t *testing.T) {
 			t.Errorf("a does not reach b after %s was made anew", c.link)
 		}
 	}
+	l.changeRules(func(c *nftables.Conn) { c.FlushRuleset() })
+	if got, want := trouble(), []string{"the nftables table bridge hull is gone", "the nftables table inet hull is gone"}; !slices.Equal(got, want) {
+		t.Errorf("without rules it says %q", got)
+	}
+	if _, err := l.do(wire.Request{Op: wire.Reload}); err != nil {
+		t.Fatal(err)
+	}
+	if got := trouble(); got != nil {
+		t.Errorf("put anew, and it says %q", got)
+	}
+	l.changeRules(func(c *nftables.Conn) { // an error when the table of the ports has not come back
+		c.FlushTable(&nftables.Table{Name: ports.Name, Family: nftables.TableFamilyINet})
+	})
+}
+
+// changeRules does what another program may do where the bridges are.
+func (l *lab) changeRules(change func(*nftables.Conn)) {
+	l.Helper()
+	must(l.T, l.server.inside.Do(func() error {
+		c, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		change(c)
+		return c.Flush()
+	}))
 }

@@ -93,6 +93,7 @@ func (s *Server) report() *wire.Report {
 			}
 		}
 	}
+	r.Trouble = append(r.Trouble, s.table.Check()...)
 	slices.Sort(r.Trouble)
 	return r
 }
