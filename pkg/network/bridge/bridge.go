@@ -217,6 +217,11 @@ func HostEnd(containerID string, j *network.Join) string {
 	if name := cmp.Or(j.Options[network.OptionHostInterface], j.Network.Options[network.OptionHostInterface]); name != "" {
 		return name
 	}
+	return unused(containerID, j)
+}
+
+// unused is a name that no other interface has, for a container and a network.
+func unused(containerID string, j *network.Join) string {
 	sum := sha256.Sum256([]byte(containerID + " " + j.Network.ID))
 	return "hv" + hex.EncodeToString(sum[:6])
 }

@@ -31,7 +31,7 @@ func (l *Links) Join(id, path string, j *network.Join, gateways []netip.Addr) er
 	if j.Network.Driver == network.DriverBridge {
 		err = l.pair(id, ns, j)
 	} else {
-		err = l.child(ns, j)
+		err = l.child(id, ns, j)
 	}
 	if err != nil {
 		return fmt.Errorf("join network %s: %w", j.Network.Name, err)

@@ -66,19 +66,42 @@ func sharesMAC(n *network.Network) bool {
 	return n.Driver == network.DriverIpvlan || n.Driver == network.DriverMacvlan && n.Mode() == "passthru"
 }
 
-// child makes the interface of a container on the parent, in the container's namespace.
-func (l *Links) child(ns *os.File, j *network.Join) error {
-	n := &j.Network
-	there, err := hasInterface(ns, j.Interface)
+// child makes the interface of a container on the parent, in the container's namespace. It has its name in the second step: before
+// Linux 6.13 none may be made that has the name of one in the namespace that it is made from, wherever it goes.
+func (l *Links) child(id string, ns *os.File, j *network.Join) error {
+	path, first := fmt.Sprintf("/proc/self/fd/%d", ns.Fd()), unused(id, j)
+	there, err := hasInterface(path, j.Interface)
 	if err != nil || there {
 		return err
 	}
+	if there, err = hasInterface(path, first); err != nil { // an earlier hull-net died between
+		return err
+	}
+	if !there {
+		if err := l.addChild(first, ns, j); err != nil {
+			return err
+		}
+	}
+	return visit(path, func(own *Links) error {
+		link, err := own.handle.LinkByName(first)
+		if err == nil {
+			err = own.handle.LinkSetName(link, j.Interface)
+		}
+		if err != nil {
+			return fmt.Errorf("name interface %s: %w", j.Interface, err)
+		}
+		return nil
+	})
+}
+
+func (l *Links) addChild(name string, ns *os.File, j *network.Join) error {
+	n := &j.Network
 	parent, err := l.parent(n)
 	if err != nil {
 		return err
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU, attrs.ParentIndex, attrs.Namespace = j.Interface, l.mtu(n), parent.Attrs().Index, netlink.NsFd(ns.Fd())
+	attrs.Name, attrs.MTU, attrs.ParentIndex, attrs.Namespace = name, l.mtu(n), parent.Attrs().Index, netlink.NsFd(ns.Fd())
 	mac, err := net.ParseMAC(j.MAC)
 	if err != nil {
 		return err
@@ -115,8 +138,8 @@ func unsupported(err error, kind string) error {
 }
 
 // hasInterface reports whether the namespace has an interface of that name: what an earlier hull-net made.
-func hasInterface(ns *os.File, name string) (there bool, err error) {
-	err = visit(fmt.Sprintf("/proc/self/fd/%d", ns.Fd()), func(own *Links) error {
+func hasInterface(path, name string) (there bool, err error) {
+	err = visit(path, func(own *Links) error {
 		link, err := own.find(name)
 		there = link != nil
 		return err
