@@ -170,6 +170,13 @@ func (w *world) checkSubnets(n *Network) error {
 // checkRoot refuses what is done in the host's own network, where an ordinary user has nothing to say.
 func (w *world) checkRoot(n *Network) error {
 	switch {
+	case n.VRF() != "" && n.Mode() == ModeUnmanaged:
+		return errs.Invalid("--opt %s=%s: with --opt %s=%s the bridge is the host's to put on a VRF device", OptionVRF, n.VRF(), OptionMode, ModeUnmanaged)
+	case n.VRF() != "" && !w.root:
+		return errs.Invalid("--opt %s=%s needs root: the device is one of the host's, where the bridges of a user are not", OptionVRF, n.VRF())
+	case n.VRF() != "" && !slices.Contains(w.host.Interfaces, n.VRF()):
+		return errs.WithHint(errs.Invalid("VRF device %s does not exist%s", n.VRF(), errs.DidYouMean(n.VRF(), w.host.Interfaces)),
+			"ip link add %s type vrf table NUMBER makes it", n.VRF())
 	case w.root && n.Driver == DriverBridge:
 		return nil
 	case w.root:

@@ -75,7 +75,7 @@ func TestCreateRefuses(t *testing.T) {
 		{Network{Options: options("host_interface_name=a b")}, "space"},
 		{Network{Options: options("mode=unmanaged")}, "has to be named"},
 		{Network{Interface: "br0", Options: options("mode=unmanaged")}, "needs root"},
-		{Network{Options: options("vrf=red")}, "--opt vrf is not built yet"},
+		{Network{Options: options("vrf=red")}, "--opt vrf=red needs root"},
 		{Network{Options: options("com.docker.network.bridge.enable_icc=no")}, "it is true or false"},
 		{Network{Options: options("com.docker.network.bridge.nam=x")}, `not built yet`},
 		{Network{Options: options("com.docker.network.container_iface_prefix=net")}, "not built yet"},

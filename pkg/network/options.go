@@ -50,9 +50,6 @@ const (
 	ModeUnmanaged = "unmanaged" // the bridge is there already, and is not hull's to change
 )
 
-// unbuilt are the keys that hull knows and does nothing about.
-var unbuilt = []string{OptionVLAN, OptionVRF}
-
 // checkOptions refuses keys that the driver does not have and values that mean nothing.
 func checkOptions(driver string, options map[string]string) error {
 	known := optionsOf()
@@ -65,9 +62,6 @@ func checkOptions(driver string, options map[string]string) error {
 		}
 		if err := o.check(driver, options[key]); err != nil {
 			return errs.Invalid("--opt %s=%s: %s", key, options[key], err)
-		}
-		if slices.Contains(unbuilt, key) && !(key == OptionVLAN && options[key] == "0") {
-			return errs.NotBuilt("--opt " + key)
 		}
 	}
 	return nil
@@ -198,6 +192,15 @@ func (n *Network) Separate() bool {
 	together, err := strconv.ParseBool(n.Options[OptionICC])
 	return err == nil && !together
 }
+
+// VLAN is the VLAN of the bridge that the containers on the network are in; 0 is none.
+func (n *Network) VLAN() uint16 {
+	id, _ := strconv.ParseUint(n.Options[OptionVLAN], 10, 16)
+	return uint16(id)
+}
+
+// VRF is the device of the host's that has the routes of the network; "" is none: the host's own routes.
+func (n *Network) VRF() string { return n.Options[OptionVRF] }
 
 // Isolated reports whether the network and other isolated ones do not reach each other.
 func (n *Network) Isolated() bool {

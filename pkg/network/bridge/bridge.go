@@ -86,6 +86,10 @@ func (l *Links) Ensure(n *network.Network) error {
 	if link == nil && !n.Owned() {
 		return errs.WithHint(errs.NotFound("the bridge %s of network %s is not there", n.Interface, n.Name), "with --opt mode=unmanaged it is not hull's to make")
 	}
+	vrf, err := l.vrf(n)
+	if err != nil {
+		return err
+	}
 	if link == nil {
 		if link, err = l.add(n); err != nil {
 			return fmt.Errorf("make bridge %s: %w", n.Interface, err)
@@ -95,10 +99,15 @@ func (l *Links) Ensure(n *network.Network) error {
 		return fmt.Errorf("the interface %s of network %s is no bridge but %s", n.Interface, n.Name, link.Type())
 	}
 	if !n.Owned() {
-		return nil
+		return filters(link, n)
 	}
 	if !made(link, n) {
 		return errs.WithHint(errs.Conflict("the bridge %s of network %s is there already, and not of hull's making", n.Interface, n.Name), "--opt mode=unmanaged uses it as it is")
+	}
+	if vrf != nil && link.Attrs().MasterIndex != vrf.Attrs().Index { // before it has addresses: those of IPv6 would not outlive it
+		if err := l.handle.LinkSetMaster(link, vrf); err != nil {
+			return fmt.Errorf("put bridge %s on the VRF device %s: %w", n.Interface, n.VRF(), err)
+		}
 	}
 	for _, s := range n.Subnets {
 		if !s.Gateway.IsValid() {
@@ -118,10 +127,20 @@ func (l *Links) add(n *network.Network) (netlink.Link, error) {
 	b := &netlink.Bridge{LinkAttrs: netlink.NewLinkAttrs()}
 	b.Name, b.MTU = n.Interface, l.mtu(n)
 	b.HardwareAddr = bridgeHardware(n) // else it would change with each container that comes or goes
-	if err := l.handle.LinkAdd(b); err != nil {
-		return nil, err
+	if id := n.VLAN(); id != 0 {
+		b.VlanFiltering, b.VlanDefaultPVID = new(true), &id // that of the bridge itself, with the gateway, and of each end
 	}
-	err := l.inside.Do(func() error {
+	if err := l.handle.LinkAdd(b); err != nil {
+		return nil, lacksVLAN(err, n)
+	}
+	link, err := l.handle.LinkByName(n.Interface)
+	if err == nil {
+		err = filters(link, n)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.remove(n.Interface))
+	}
+	err = l.inside.Do(func() error {
 		// A gateway that may be used at once, in a network where nobody else can have its address.
 		err := sysctl("net/ipv6/conf/"+n.Interface+"/accept_dad", "0")
 		if errors.Is(err, os.ErrNotExist) {

@@ -73,6 +73,9 @@ func (l *Links) pair(id string, ns *os.File, j *network.Join) error {
 	} else if err := l.handle.LinkSetMaster(link, master); err != nil {
 		return err
 	}
+	if err := l.putInVLAN(link, &j.Network); err != nil {
+		return err
+	}
 	if j.Network.Separate() {
 		if err := l.handle.LinkSetIsolated(link, true); err != nil {
 			return fmt.Errorf("isolate interface %s from others on the bridge: %w", name, err)

@@ -35,7 +35,8 @@ type Member struct {
 	HostEnd   string // name of the interface on the bridge
 	MAC       net.HardwareAddr
 	Addresses []netip.Addr
-	Free      bool // its addresses come from elsewhere (dhcp, none): any is right
+	Free      bool   // its addresses come from elsewhere (dhcp, none): any is right
+	VRF       string // the VRF device that its bridge is on, if any
 }
 
 // Forward is a port of the host that leads to a container, by the kernel. Only root has them.
@@ -101,11 +102,19 @@ func (t *Table) flush() error {
 func (t *Table) SetNetworks(list []network.Network) error {
 	before := t.networks
 	t.networks = slices.Clone(list)
+	if t.sets != nil && t.sets.vrf != t.onVRF() {
+		t.sets = nil // there are other rules
+	}
 	if err := t.change(func() error { return t.sets.fillNetworks(t.conn, t.networks) }); err != nil {
 		t.networks = before
 		return err
 	}
 	return nil
+}
+
+// onVRF reports whether the bridge of a network is on a VRF device.
+func (t *Table) onVRF() bool {
+	return slices.ContainsFunc(t.networks, func(n network.Network) bool { return n.VRF() != "" })
 }
 
 // perFlush is how many members or published ports go into one transaction with others of their kind: the whole of it has to

@@ -50,7 +50,7 @@ func concatType(parts ...nftables.SetDatatype) nftables.SetDatatype {
 // build puts both tables, with the networks, into the transaction.
 func (t *Table) build() (*sets, error) {
 	t.drop()
-	s := &sets{root: t.root, dns: t.dns, rules: map[*nftables.Chain]int{}}
+	s := &sets{root: t.root, dns: t.dns, vrf: t.onVRF(), rules: map[*nftables.Chain]int{}}
 	b := &builder{conn: t.conn, sets: s, table: t.conn.AddTable(&nftables.Table{Name: tableName, Family: nftables.TableFamilyINet})}
 	s.buildNetworks(b)
 	s.buildForward(b)
@@ -99,24 +99,45 @@ func (s *sets) buildNetworks(b *builder) {
 
 func (s *sets) buildForward(b *builder) {
 	c := b.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
-	b.rule(c, in(s.internal), verdict(expr.VerdictDrop))
+	inputs := []expr.MetaKey{expr.MetaKeyIIFNAME}
+	if s.vrf { // there the interface that a packet came by is the VRF device, with the bridge below
+		inputs = append(inputs, slaveName)
+	}
+	for _, input := range inputs {
+		b.rule(c, meta(input), lookup(s.internal, false), verdict(expr.VerdictDrop))
+	}
 	b.rule(c, out(s.internal), verdict(expr.VerdictDrop))
 	b.rule(c, known(), verdict(expr.VerdictAccept))
 	b.rule(c, translated(), verdict(expr.VerdictAccept))
-	b.rule(c, inOut(), lookup(s.separate, false), verdict(expr.VerdictDrop))
-	b.rule(c, in(s.isolated), out(s.isolated), verdict(expr.VerdictDrop))
-	b.rule(c, in(s.strict), out(s.bridges), verdict(expr.VerdictDrop))
-	b.rule(c, in(s.bridges), out(s.strict), verdict(expr.VerdictDrop))
+	for _, input := range inputs {
+		b.rule(c, inOut(input), lookup(s.separate, false), verdict(expr.VerdictDrop))
+		b.rule(c, meta(input), lookup(s.isolated, false), out(s.isolated), verdict(expr.VerdictDrop))
+		b.rule(c, meta(input), lookup(s.strict, false), out(s.bridges), verdict(expr.VerdictDrop))
+		b.rule(c, meta(input), lookup(s.bridges, false), out(s.strict), verdict(expr.VerdictDrop))
+	}
 }
+
+// slaveName is the name of the interface below a VRF device that a packet came by (linux/netfilter/nf_tables.h,
+// NFT_META_SDIFNAME, from Linux 5.6 on).
+const slaveName expr.MetaKey = 34
 
 // buildPostrouting gives what leaves a network the address of where it goes out; and what a container sends to itself by a
 // published port, which would else be answered past the translation.
 func (s *sets) buildPostrouting(b *builder) {
 	c := b.chain("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
-	b.rule(c, inOut(), lookup(s.within, false), translated(), masquerade())
-	b.rule(c, inOut(), lookup(s.within, false), verdict(expr.VerdictAccept))
+	b.rule(c, inOut(expr.MetaKeyIIFNAME), lookup(s.within, false), translated(), masquerade())
+	b.rule(c, inOut(expr.MetaKeyIIFNAME), lookup(s.within, false), verdict(expr.VerdictAccept))
 	for _, multicast := range []string{"224.0.0.0/4", "ff00::/8"} {
-		b.rule(c, in(s.open), destination(netip.MustParsePrefix(multicast), false), masquerade())
+		b.rule(c, in(s.open), notTo(netip.MustParsePrefix(multicast)), masquerade())
+	}
+	if s.vrf { // where others may be on the device, too
+		address := []nftables.SetDatatype{nftables.TypeIPAddr, nftables.TypeIP6Addr}
+		for i, source := range [][]expr.Any{payload(expr.PayloadBaseNetworkHeader, 12, 4), payload(expr.PayloadBaseNetworkHeader, 8, 16)} {
+			set := b.set(nftables.Set{Name: []string{"behind4", "behind6"}[i], Concatenation: true, KeyType: concatType(nftables.TypeIFName, address[i])})
+			all := netip.MustParsePrefix([]string{"224.0.0.0/4", "ff00::/8"}[i])
+			b.rule(c, notTo(all), pair(source), lookup(set, false), masquerade())
+			s.behind[i] = set
+		}
 	}
 }
 
@@ -193,8 +214,14 @@ func (s *sets) buildPublished(b *builder, pre *nftables.Chain) {
 			if six {
 				each, own = s.any6, s.own6
 			}
-			b.rule(c, destination(loopback[six], false), local(), publishedOn(own, six, true))
-			b.rule(c, destination(loopback[six], false), local(), publishedOn(each, six, false))
+			where := [][]expr.Any{local(false)}
+			if s.vrf && c == pre { // the routes there do not say that the host has the address, but those of the interface's
+				where = append(where, local(true))
+			}
+			for _, here := range where {
+				b.rule(c, notTo(loopback[six]), here, publishedOn(own, six, true))
+				b.rule(c, notTo(loopback[six]), here, publishedOn(each, six, false))
+			}
 		}
 	}
 }
@@ -243,8 +270,8 @@ func out(set *nftables.Set) []expr.Any {
 }
 
 // inOut loads both interfaces, for a set of pairs.
-func inOut() []expr.Any {
-	return append(meta(expr.MetaKeyIIFNAME), &expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 2})
+func inOut(input expr.MetaKey) []expr.Any {
+	return append(meta(input), &expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 2})
 }
 
 func notIn(set *nftables.Set) []expr.Any {
@@ -287,15 +314,11 @@ func family(proto byte) []expr.Any {
 	return append(meta(expr.MetaKeyNFPROTO), equal([]byte{proto})...)
 }
 
-// destination matches when the packet's is in the prefix, or when it is not, of the prefix' family alone.
-func destination(p netip.Prefix, within bool) []expr.Any {
+// notTo matches packets of the prefix' family to elsewhere.
+func notTo(p netip.Prefix) []expr.Any {
 	size, offset, proto := uint32(4), uint32(16), byte(unix.NFPROTO_IPV4)
 	if p.Addr().Is6() {
 		size, offset, proto = 16, 24, unix.NFPROTO_IPV6
-	}
-	op := expr.CmpOpEq
-	if !within {
-		op = expr.CmpOpNeq
 	}
 	mask := make([]byte, size)
 	for i := range p.Bits() {
@@ -303,7 +326,7 @@ func destination(p netip.Prefix, within bool) []expr.Any {
 	}
 	e := append(family(proto), payload(expr.PayloadBaseNetworkHeader, offset, size)...)
 	return append(e, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: mask, Xor: make([]byte, size)},
-		&expr.Cmp{Op: op, Register: 1, Data: p.Masked().Addr().AsSlice()})
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: p.Masked().Addr().AsSlice()})
 }
 
 // bits matches when one of the bits of a 32-bit field is set.
@@ -325,10 +348,10 @@ func translated() []expr.Any {
 	return bits(&expr.Ct{Key: expr.CtKeySTATUS, Register: 1}, dstNAT)
 }
 
-// local matches packets for an address of this host.
-func local() []expr.Any {
+// local matches packets for an address of this host, or of the interface that they came by.
+func local(own bool) []expr.Any {
 	return []expr.Any{
-		&expr.Fib{Register: 1, FlagDADDR: true, ResultADDRTYPE: true},
+		&expr.Fib{Register: 1, FlagDADDR: true, FlagIIF: own, ResultADDRTYPE: true},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL)},
 	}
 }

@@ -15,14 +15,16 @@ import (
 type sets struct {
 	root bool
 	dns  uint16 // port of the name servers
+	vrf  bool   // there are rules for networks on VRF devices
 
 	rules map[*nftables.Chain]int // how many each chain has
 	made  []*nftables.Set         // all of those below that there are
 
-	bridges, internal, isolated, strict *nftables.Set // of table inet: interfaces of networks
-	open                                *nftables.Set // those with a way out
-	within, separate                    *nftables.Set // in . out, the same bridge; separate: of networks whose containers are
-	servers4, servers6                  *nftables.Set // interface . address of its name server, if it has one
+	bridges, internal, isolated, strict *nftables.Set    // of table inet: interfaces of networks
+	open                                *nftables.Set    // those with a way out
+	within, separate                    *nftables.Set    // in . out, the same bridge; separate: of networks whose containers are
+	behind                              [2]*nftables.Set // VRF device . address of a member, IPv4 and IPv6; without vrf there are none
+	servers4, servers6                  *nftables.Set    // interface . address of its name server, if it has one
 
 	ends, bound, macs, v4, v6 *nftables.Set // of table bridge; bound are the ends with addresses of hull's
 	any4, any6                *nftables.Set // maps: protocol . port → address . port
@@ -56,6 +58,15 @@ func (s *sets) elements(m Member) content {
 	}
 	if m.Free {
 		return e
+	}
+	if m.VRF != "" && s.vrf {
+		for _, a := range m.Addresses {
+			set := s.behind[0]
+			if a.Is6() {
+				set = s.behind[1]
+			}
+			e[set] = append(e[set], nftables.SetElement{Key: concat(ifname(m.VRF), a.AsSlice())})
+		}
 	}
 	e[s.bound] = []nftables.SetElement{{Key: name}}
 	v6 := []netip.Addr{netip.IPv6Unspecified(), linkLocal(m.MAC)}

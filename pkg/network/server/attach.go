@@ -175,8 +175,13 @@ func (s *Server) setZone(ctx context.Context, n *network.Network) error {
 	z := names.Zone{Name: n.ID, Names: n.DNS, Forward: !n.Internal}
 	for _, subnet := range n.Subnets {
 		z.Subnets = append(z.Subnets, subnet.Prefix)
-		if subnet.Gateway.IsValid() {
-			z.Listen = append(z.Listen, subnet.Gateway)
+		if !subnet.Gateway.IsValid() {
+			continue
+		}
+		z.Listen = append(z.Listen, subnet.Gateway)
+		delete(s.devices, subnet.Gateway)
+		if n.VRF() != "" {
+			s.devices[subnet.Gateway] = n.Interface
 		}
 	}
 	for _, server := range n.DNSServers {
@@ -194,7 +199,7 @@ func member(id string, j *network.Join) (filter.Member, error) {
 	if err != nil {
 		return filter.Member{}, err
 	}
-	m := filter.Member{HostEnd: bridge.HostEnd(id, j), MAC: mac, Free: len(j.Given) == 0}
+	m := filter.Member{HostEnd: bridge.HostEnd(id, j), MAC: mac, Free: len(j.Given) == 0, VRF: j.Network.VRF()}
 	for _, g := range j.Given {
 		m.Addresses = append(m.Addresses, g.Addr())
 	}

@@ -15,7 +15,7 @@ import (
 // separate keeps the containers of a network from each other.
 func separate(n *network.Network) { n.Options[network.OptionICC] = "false" }
 
-// byGateway has the container send to an address, of its own network too, by a router.
+// byGateway has the container send to an address, of its own network too, by a router; by none it is a neighbour.
 func (b *box) byGateway(to, router netip.Addr) {
 	b.lab.Helper()
 	must(b.lab.T, b.thread.Do(func() error {
@@ -24,7 +24,11 @@ func (b *box) byGateway(to, router netip.Addr) {
 			return err
 		}
 		alone := &net.IPNet{IP: to.AsSlice(), Mask: net.CIDRMask(to.BitLen(), to.BitLen())}
-		return netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: alone, Gw: router.AsSlice()})
+		route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: alone, Gw: router.AsSlice()}
+		if !router.IsValid() {
+			route.Scope = netlink.SCOPE_LINK
+		}
+		return netlink.RouteAdd(route)
 	}))
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,6 +67,7 @@ type Server struct {
 	left     *sync.Cond                     // on mu: one of them is gone
 	work     sync.WaitGroup                 // what takes them away
 	networks map[string]*use                // by id
+	devices  map[netip.Addr]string          // what listener has
 	idle     *time.Timer                    // nil while a container is attached
 	closing  bool
 	ended    chan struct{} // closed when it has nothing to do any more
@@ -117,7 +119,8 @@ func open(o Options) (*Server, *lockfile.Lock, error) {
 		return nil, nil, err
 	}
 	s := &Server{
-		options: o, attached: map[string]*network.Attachment{}, leaving: map[string]bool{}, networks: map[string]*use{}, ended: make(chan struct{}),
+		options: o, attached: map[string]*network.Attachment{}, leaving: map[string]bool{}, networks: map[string]*use{},
+		devices: map[netip.Addr]string{}, ended: make(chan struct{}),
 	}
 	s.left = sync.NewCond(&s.mu)
 	if err := s.begin(); err != nil {
@@ -160,7 +163,7 @@ func (s *Server) begin() error {
 	}
 	s.leases = lease.New(s.say)
 	s.ports = ports.New(s.inside, s.say)
-	s.names = names.New(names.Options{Inside: listener{s.inside}, ResolvConf: s.options.ResolvConf, Port: s.options.DNSPort, Log: s.say})
+	s.names = names.New(names.Options{Inside: listener{s.inside, s.devices}, ResolvConf: s.options.ResolvConf, Port: s.options.DNSPort, Log: s.say})
 	if s.options.Root {
 		return nil
 	}
