@@ -19,7 +19,7 @@ GOFUMPT      := go run mvdan.cc/gofumpt@v0.12.0
 # The suites make users, mount in namespaces of their own and install packages: they are root's.
 SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E env PATH="$$PATH")
 
-.PHONY: help build install clean try deps test-deps test check unit script network fault bench fuzz docs lint cover inittrace tidy-check
+.PHONY: help build install clean try deps test-deps test check unit script network vm fault bench fuzz docs lint cover inittrace tidy-check
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -46,13 +46,13 @@ clean: ## remove what was built
 deps: ## install what a fresh Debian lacks for building, running and testing
 	@$(SUDO) contrib/try/deps.sh
 
-test-deps: ## install what the tests need beside that: a registry, a client to compare with, ssh, and mmdebstrap
-	@$(SUDO) contrib/try/deps.sh docker-registry skopeo openssh-client openssh-server mmdebstrap
+test-deps: ## install what the tests need beside that: a registry, a client to compare with, ssh, mmdebstrap and qemu
+	@$(SUDO) contrib/try/deps.sh docker-registry skopeo openssh-client openssh-server mmdebstrap qemu-system-x86
 
 try: deps build ## build hull and run real containers as an ordinary user
 	@$(SUDO) contrib/try/try.sh
 
-test: deps test-deps check unit script network fault ## what CI runs
+test: deps test-deps check unit script network vm fault ## what CI runs
 	@contrib/try/skips.sh
 
 check: ## format, vet, the import law, generated docs, tidy modules
@@ -70,6 +70,9 @@ script: build ## script tests of the built programs, as a user and as root; ORAC
 
 network: build ## nginx, postgres and a client of Debian's packages on a user's network; the first run makes their root file system, in .cache
 	@$(SUDO) go test -count=1 -timeout 25m -run TestNetwork ./test/network
+
+vm: ## networks that need more of the kernel than a machine may have, in a virtual machine; the first run fetches Debian's kernel, into .cache
+	@$(SUDO) go test -count=1 -timeout 15m -run TestVM ./test/vm
 
 fault: build ## kill -9 at every failpoint, a full disk, a runtime that hangs …; RUN=kill/rm picks
 	@$(SUDO) go test -count=1 -timeout 40m -run TestFaults ./test/fault -args -kills=$(KILLS) -entries=$(ENTRIES) $(if $(filter-out .,$(RUN)),-only='$(RUN)')
