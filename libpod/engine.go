@@ -90,7 +90,7 @@ func Open(o Options) (*Engine, error) {
 	e.Registries = &registries.Service{Transfer: newTransfer(o.Config)}
 	e.Containers = &containers.Service{
 		State: e.state, Layers: store, Images: imagesOf{e.Images}, Config: o.Config, Events: e.Events,
-		Monitor: &monitor.Starter{Path: o.Monitor}, Net: netClient(o, dirs), Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
+		Monitor: &monitor.Starter{Path: o.Monitor}, Net: netClient(o, dirs, store.GraphRoot()), Dirs: dirs, Self: o.Self, RuntimeFlags: o.RuntimeFlags,
 		Warn: o.Warn, Root: !rootless.Rootless(),
 	}
 	if e.Networks, err = newNetworks(e, o); err != nil {

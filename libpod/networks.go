@@ -28,7 +28,7 @@ func newNetworks(e *Engine, o Options) (*networks.Service, error) {
 }
 
 // netClient asks hull-net, which works in the user's own folder of this graph root.
-func netClient(o Options, dirs containers.Dirs) *wire.Client {
+func netClient(o Options, dirs containers.Dirs, graphRoot string) *wire.Client {
 	path, err := o.Config.FindHelper("hull-net")
 	if err != nil {
 		path = "hull-net" // its start says that it is not there
@@ -36,7 +36,7 @@ func netClient(o Options, dirs containers.Dirs) *wire.Client {
 	c := &wire.Client{Dir: filepath.Join(dirs.Volatile, "net")}
 	c.Command = []string{path, "--dir", c.Dir}
 	if !rootless.Rootless() {
-		c.Command = append(c.Command, "--root")
+		c.Command = append(c.Command, "--root", "--table", tables(graphRoot))
 	} else if uplink := o.Config.Network.DefaultRootlessCmd; uplink != "" {
 		c.Command = append(c.Command, "--uplink", uplink)
 	}
@@ -45,6 +45,17 @@ func netClient(o Options, dirs containers.Dirs) *wire.Client {
 	}
 	return c
 }
+
+// tables is the name of root's nftables tables: each graph root has its own, since all are in the host's namespace.
+func tables(graphRoot string) string {
+	if graphRoot == defaultGraphRoot {
+		return "hull"
+	}
+	return "hull_" + key(graphRoot)
+}
+
+// defaultGraphRoot is root's where storage.conf says nothing else (containers-storage.conf(5)).
+const defaultGraphRoot = "/var/lib/containers/storage"
 
 // hullNet is told of changed networks where it runs.
 type hullNet struct{ client *wire.Client }

@@ -47,6 +47,7 @@ func run() int {
 	flag.BoolVar(&o.Root, "root", false, "work in the network namespace of the host")
 	flag.StringVar(&o.Uplink, "uplink", "", "the way out: pasta, slirp4netns, builtin")
 	flag.StringVar(&o.ResolvConf, "resolv-conf", "/etc/resolv.conf", "where the name servers of the host stand")
+	flag.StringVar(&o.Table, "table", "", "name of the nftables tables; hull when it is empty")
 	flag.UintVar(&port, "dns-port", 53, "port of the name server in networks")
 	flag.Parse()
 	o.DNSPort = uint16(port)

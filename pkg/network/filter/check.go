@@ -41,15 +41,15 @@ func (t *Table) look() (found []string, err error) {
 }
 
 func (t *Table) lookAt(conn *nftables.Conn, family nftables.TableFamily) ([]string, error) {
-	title := fmt.Sprintf("nftables table %s %s", map[nftables.TableFamily]string{nftables.TableFamilyINet: "inet", nftables.TableFamilyBridge: "bridge"}[family], tableName)
+	title := fmt.Sprintf("nftables table %s %s", map[nftables.TableFamily]string{nftables.TableFamilyINet: "inet", nftables.TableFamilyBridge: "bridge"}[family], t.options.Name)
 	tables, err := conn.ListTablesOfFamily(family)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }) {
+	if !slices.ContainsFunc(tables, func(has *nftables.Table) bool { return has.Name == t.options.Name }) {
 		return []string{"the " + title + " is gone"}, nil
 	}
-	found, err := t.sets.lookAtChains(conn, family, title)
+	found, err := t.lookAtChains(conn, family, title)
 	if err != nil {
 		return nil, err
 	}
@@ -75,14 +75,14 @@ func (t *Table) lookAt(conn *nftables.Conn, family nftables.TableFamily) ([]stri
 }
 
 // lookAtChains counts the rules of each chain. One that is gone has none.
-func (s *sets) lookAtChains(conn *nftables.Conn, family nftables.TableFamily, title string) (found []string, err error) {
+func (t *Table) lookAtChains(conn *nftables.Conn, family nftables.TableFamily, title string) (found []string, err error) {
 	chains, err := conn.ListChainsOfTableFamily(family)
 	if err != nil {
 		return nil, err
 	}
 	has := map[string]int{}
 	for _, c := range chains {
-		if c.Table.Name != tableName {
+		if c.Table.Name != t.options.Name {
 			continue
 		}
 		rules, err := conn.GetRules(c.Table, c)
@@ -91,7 +91,7 @@ func (s *sets) lookAtChains(conn *nftables.Conn, family nftables.TableFamily, ti
 		}
 		has[c.Name] = len(rules)
 	}
-	for c, should := range s.rules {
+	for c, should := range t.sets.rules {
 		if c.Table.Family == family && has[c.Name] != should {
 			found = append(found, fmt.Sprintf("%s: of chain %s %d rules are there, and should be %d", title, c.Name, has[c.Name], should))
 		}

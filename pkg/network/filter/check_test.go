@@ -20,7 +20,7 @@ const inet, bridge = "nftables table inet hull", "nftables table bridge hull"
 func well(t *testing.T, table *Table, when string) {
 	t.Helper()
 	if got := table.Check(); got != nil {
-		t.Errorf("root %v: %s, and it says %q", table.root, when, got)
+		t.Errorf("root %v: %s, and it says %q", table.options.Root, when, got)
 	}
 }
 

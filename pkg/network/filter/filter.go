@@ -13,6 +13,7 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -52,19 +53,24 @@ type Table struct {
 	inside   *netns.Thread
 	conn     *nftables.Conn
 	socket   *netlink.Conn // conn's
-	root     bool
-	dns      uint16 // port of the name servers
+	options  Options
 	networks []network.Network
 	members  map[string]Member
 	forwards map[string][]Forward
 	sets     *sets
 }
 
-// New returns the tables of the namespace that the thread is in. Nothing is there before the first Apply. root is for the
-// host's own namespace: what comes in there is not filtered, and published ports are. dns is the port that the name servers
-// of networks listen on: what asks them at port 53 comes there.
-func New(inside *netns.Thread, root bool, dns uint16) (*Table, error) {
-	t := &Table{inside: inside, root: root, dns: dns, members: map[string]Member{}, forwards: map[string][]Forward{}}
+// Options say what the tables are for.
+type Options struct {
+	Root    bool   // the host's own namespace: what comes in there is not filtered, and published ports are
+	DNSPort uint16 // that the name servers of networks listen on: what asks them at port 53 comes there
+	Name    string // of both tables; "": hull. Another hull-net in the same namespace needs others.
+}
+
+// New returns the tables of the namespace that the thread is in. Nothing is there before the first Apply.
+func New(inside *netns.Thread, o Options) (*Table, error) {
+	o.Name = cmp.Or(o.Name, "hull")
+	t := &Table{inside: inside, options: o, members: map[string]Member{}, forwards: map[string][]Forward{}}
 	return t, t.open()
 }
 
@@ -213,9 +219,6 @@ func (t *Table) Clear() error {
 	return nil
 }
 
-// tableName is that of both tables.
-const tableName = "hull"
-
 func families() []nftables.TableFamily {
 	return []nftables.TableFamily{nftables.TableFamilyINet, nftables.TableFamilyBridge}
 }
@@ -223,7 +226,7 @@ func families() []nftables.TableFamily {
 // drop deletes both tables; that they are added first makes it right whether they are there or not.
 func (t *Table) drop() {
 	for _, family := range families() {
-		table := &nftables.Table{Name: tableName, Family: family}
+		table := &nftables.Table{Name: t.options.Name, Family: family}
 		t.conn.AddTable(table)
 		t.conn.DelTable(table)
 	}

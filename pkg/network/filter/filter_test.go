@@ -28,7 +28,7 @@ func newTable(t *testing.T, root bool) *Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := New(thread, root, domain)
+	table, err := New(thread, Options{Root: root, DNSPort: domain})
 	if err != nil {
 		t.Fatal(err)
 	}

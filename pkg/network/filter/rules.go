@@ -50,16 +50,16 @@ func concatType(parts ...nftables.SetDatatype) nftables.SetDatatype {
 // build puts both tables, with the networks, into the transaction.
 func (t *Table) build() (*sets, error) {
 	t.drop()
-	s := &sets{root: t.root, dns: t.dns, vrf: t.onVRF(), rules: map[*nftables.Chain]int{}}
-	b := &builder{conn: t.conn, sets: s, table: t.conn.AddTable(&nftables.Table{Name: tableName, Family: nftables.TableFamilyINet})}
+	s := &sets{root: t.options.Root, dns: t.options.DNSPort, vrf: t.onVRF(), rules: map[*nftables.Chain]int{}}
+	b := &builder{conn: t.conn, sets: s, table: t.conn.AddTable(&nftables.Table{Name: t.options.Name, Family: nftables.TableFamilyINet})}
 	s.buildNetworks(b)
 	s.buildForward(b)
 	s.buildPostrouting(b)
 	s.buildPrerouting(b)
-	if !t.root {
+	if !t.options.Root {
 		s.buildInput(b)
 	}
-	b.table = t.conn.AddTable(&nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge})
+	b.table = t.conn.AddTable(&nftables.Table{Name: t.options.Name, Family: nftables.TableFamilyBridge})
 	s.buildBridge(b)
 	b.keep(s.fillNetworks(t.conn, t.networks))
 	return s, b.err

@@ -47,6 +47,7 @@ type Options struct {
 	Command    []string // of this process: the built-in way out starts the next when this one has died; may be empty
 	ResolvConf string   // of the host
 	DNSPort    uint16
+	Table      string // name of the nftables tables; "": hull
 }
 
 // Server is a hull-net at work.
@@ -152,7 +153,7 @@ func (s *Server) begin() error {
 	if s.links, err = bridge.Open(s.inside); err != nil {
 		return err
 	}
-	if s.table, err = filter.New(s.inside, s.options.Root, s.options.DNSPort); err != nil {
+	if s.table, err = filter.New(s.inside, filter.Options{Root: s.options.Root, DNSPort: s.options.DNSPort, Name: s.options.Table}); err != nil {
 		return err
 	}
 	if !s.options.Root {
