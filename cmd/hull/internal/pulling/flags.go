@@ -23,11 +23,11 @@ import (
 type Flags struct {
 	set *pflag.FlagSet
 
-	platform, os, arch, variant string
+	platform, os, arch, variant          string
 	authFile, certDir, creds, retryDelay string
-	tlsVerify                   bool
-	retry                       uint
-	keys                        []string
+	tlsVerify                            bool
+	retry                                uint
+	keys                                 []string
 }
 
 // Add defines the flags.
