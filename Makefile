@@ -27,7 +27,7 @@ help: ## print this list
 build: ## build the static programs into bin/
 	@mkdir -p bin
 	@go build -o bin/hull -ldflags '$(STATIC)' ./cmd/hull 2>&1 | grep -vE 'dlopen|^# |in function' ; exit $${PIPESTATUS[0]}
-	@CGO_ENABLED=0 go build -o bin/hull-conmon -ldflags '$(LDFLAGS)' ./conmon
+	@GOEXPERIMENT=nogreenteagc CGO_ENABLED=0 go build -o bin/hull-conmon -ldflags '$(LDFLAGS)' ./conmon # docs/design/0011
 	@CGO_ENABLED=0 go build -o bin/hull-net -ldflags '$(LDFLAGS)' ./cmd/hull-net
 	@CGO_ENABLED=0 go build -o bin/hull-hello -ldflags '$(LDFLAGS)' ./contrib/hello
 	@go build -o bin/hull-image -ldflags '$(STATIC)' ./cmd/hull-image 2>&1 | grep -vE 'dlopen|^# |in function' ; exit $${PIPESTATUS[0]}
