@@ -8,7 +8,7 @@
 //	layout DIR TAG TEXT…       writes an image to push as an OCI layout (registry_test.go)
 //	lan [-udp] ADDRESS:PORT TEXT…  sends a line from the neighbour of the host, and has what came back as stdout (lan_test.go)
 //
-// and these conditions: [user] [root] [single] [crun] [runc] [oracle]. $PORT, $PORT2 and $PORT3 are free on the host, $BUSYBOX is a
+// and these conditions: [user] [root] [single] [crun] [runc] [oracle] [landlock]. $PORT, $PORT2 and $PORT3 are free on the host, $BUSYBOX is a
 // root file system archive, and the image "busybox" made of it is there; $PEERS is a program that tells
 // clients their address (test/env/peers). A story in testdata/single is for the user without subordinate ids.
 //
@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/test/env"
 )
@@ -148,6 +149,9 @@ func condition(p env.Profile, name string) (bool, error) {
 		return p.Runtime == name, nil
 	case "oracle":
 		return env.Oracle(), nil
+	case "landlock":
+		version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+		return errno == 0 && version > 1, nil
 	}
 	return false, errors.New("no such condition")
 }

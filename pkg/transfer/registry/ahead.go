@@ -91,11 +91,15 @@ func (j *job) ahead(ctx context.Context, sys *types.SystemContext, ref types.Ima
 // layer that are nowhere here (containers-storage.conf(5), pull_options: enable_partial_images), and layers out of an
 // additional layer store (additionallayerstore).
 func special(store storage.Store) bool {
-	return strings.EqualFold(store.PullOptions()["enable_partial_images"], "true") ||
-		slices.ContainsFunc(store.GraphOptions(), func(option string) bool {
-			key, _, _ := strings.Cut(option, "=")
-			return key == "additionallayerstore" || strings.HasSuffix(key, ".additionallayerstore")
-		})
+	return strings.EqualFold(store.PullOptions()["enable_partial_images"], "true") || layerStore(store)
+}
+
+// layerStore reports whether storage.conf names an additional layer store.
+func layerStore(store storage.Store) bool {
+	return slices.ContainsFunc(store.GraphOptions(), func(option string) bool {
+		key, _, _ := strings.Cut(option, "=")
+		return key == "additionallayerstore" || strings.HasSuffix(key, ".additionallayerstore")
+	})
 }
 
 // fetch does it for the image that policy allows. It returns the id of one that is here.

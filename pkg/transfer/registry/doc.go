@@ -27,17 +27,19 @@ import (
 	"hull.dev/hull/pkg/transfer"
 )
 
-// Handle does one job of hull's; it is a transfer.Handler.
-func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Progress)) (_ transfer.Result, err error) {
-	switch r.Op {
-	case transfer.OpCredentials, transfer.OpLogin, transfer.OpLogout:
-		return credentials(ctx, r)
-	case transfer.OpTrustShow, transfer.OpTrustSet:
-		return trust(r)
-	case transfer.OpSources:
-		return transfer.Result{Sources: sources(system(r.Access))}, nil
-	case transfer.OpSearch:
-		return search(ctx, r, func(text string) { progress(transfer.Progress{Text: text}) })
+// Handle does one job of hull's, in a process that has nothing else to do: before it talks to anybody, the process gives up
+// the files that the job does not need (confine.go). It is a transfer.Handler.
+func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Progress)) (transfer.Result, error) {
+	return handle(ctx, r, progress, confine)
+}
+
+// handle is that with the function that gives them up.
+func handle(ctx context.Context, r transfer.Request, progress func(transfer.Progress), confine func(reach) error) (_ transfer.Result, err error) {
+	if act := storeless(r, progress); act != nil {
+		if err := confineAccess(r, confine); err != nil {
+			return transfer.Result{}, err
+		}
+		return act(ctx)
 	}
 	store, err := layers.Open(layers.Options{
 		Root: r.Store.Root, RunRoot: r.Store.RunRoot, Driver: r.Store.Driver,
@@ -54,6 +56,9 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return transfer.Result{}, err
 	}
 	defer func() { err = errors.Join(err, j.stage.close()) }()
+	if err := j.confine(ctx, confine); err != nil {
+		return transfer.Result{}, err
+	}
 	switch r.Op {
 	case transfer.OpLoad:
 		return j.load(ctx)
@@ -81,6 +86,25 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 		return j.artifactPush(ctx)
 	}
 	return transfer.Result{}, errs.Invalid("hull-image does not know the operation %q", r.Op)
+}
+
+// storeless is what does a job that needs no store, or nil.
+func storeless(r transfer.Request, progress func(transfer.Progress)) func(context.Context) (transfer.Result, error) {
+	switch r.Op {
+	case transfer.OpCredentials, transfer.OpLogin, transfer.OpLogout:
+		return func(ctx context.Context) (transfer.Result, error) { return credentials(ctx, r) }
+	case transfer.OpTrustShow, transfer.OpTrustSet:
+		return func(context.Context) (transfer.Result, error) { return trust(r) }
+	case transfer.OpSources:
+		return func(context.Context) (transfer.Result, error) {
+			return transfer.Result{Sources: sources(system(r.Access))}, nil
+		}
+	case transfer.OpSearch:
+		return func(ctx context.Context) (transfer.Result, error) {
+			return search(ctx, r, func(text string) { progress(transfer.Progress{Text: text}) })
+		}
+	}
+	return nil
 }
 
 // job is one request with what it needs.

@@ -313,7 +313,7 @@ func TestPullStops(t *testing.T) {
 	q := transfer.Request{Op: transfer.OpPull, Pull: transfer.Pull{Reference: l.host() + "/x:1", Retry: 3}, Access: transfer.Access{TLSVerify: &verify}}
 	q.Store = transfer.Store{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: "vfs"}
 	begin := time.Now()
-	_, err := Handle(ctx, q, func(transfer.Progress) {})
+	_, err := handle(ctx, q, func(transfer.Progress) {}, unconfined)
 	if err == nil || time.Since(begin) > 5*time.Second {
 		t.Errorf("%v after %s", err, time.Since(begin))
 	}

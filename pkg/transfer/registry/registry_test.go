@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if layers.Reexec() {
 		return
 	}
+	if job := os.Getenv(confinedJob); job != "" {
+		os.Exit(confined(job))
+	}
 	os.Exit(m.Run())
 }
 
@@ -139,7 +142,7 @@ func (r *rig) run(op string, archive []byte, o transfer.Import) (transfer.Result
 
 func (r *rig) job(q transfer.Request) (transfer.Result, error) {
 	q.Store = transfer.Store{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: "vfs"}
-	return Handle(r.tb.Context(), q, func(transfer.Progress) {})
+	return handle(r.tb.Context(), q, func(transfer.Progress) {}, unconfined)
 }
 
 // clean fails the test unless the store holds n images and nothing that none of them needs.

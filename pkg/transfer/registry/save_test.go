@@ -170,11 +170,11 @@ func TestSaveThatIsCancelled(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	output(t, w, func() {
-		_, err = Handle(ctx, q, func(p transfer.Progress) {
+		_, err = handle(ctx, q, func(p transfer.Progress) {
 			if strings.HasPrefix(p.Text, "Writing manifest") {
 				cancel()
 			}
-		})
+		}, unconfined)
 	})
 	if err == nil || ctx.Err() == nil {
 		t.Errorf("%v, %v; want that it is cancelled", err, ctx.Err())

@@ -26,11 +26,11 @@ func TestPullsShare(t *testing.T) {
 			Op: transfer.OpPull, Pull: transfer.Pull{Reference: l.host() + "/x:1"}, Access: transfer.Access{TLSVerify: &verify},
 			Store: transfer.Store{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: "vfs"},
 		}
-		_, err := Handle(t.Context(), q, func(p transfer.Progress) {
+		_, err := handle(t.Context(), q, func(p transfer.Progress) {
 			if strings.HasPrefix(p.Text, "Waiting for another pull of blob sha256:") {
 				once.Do(func() { close(waiting) })
 			}
-		})
+		}, unconfined)
 		return err
 	}
 	errs := make(chan error, 2)
