@@ -23,6 +23,7 @@ type ManifestOptions struct {
 	All            bool              // of a list that is added all of its images
 	Amend          bool              // create: a list that is there is added to
 	Index          map[string]string // annotations of the list itself
+	Subject        string            // annotate: what the list belongs to, an image by any of its names
 	Access         transfer.Access
 }
 
@@ -155,7 +156,7 @@ func (s Lists) ManifestExists(ctx context.Context, ref string) (bool, error) {
 }
 
 // ManifestAnnotate changes what a list says of the image with a digest, or of the one that a name means in it, and returns
-// the list's id. With image "" it changes the list's own annotations alone.
+// the list's id. With image "" it changes the list itself alone: annotations and subject.
 func (s Lists) ManifestAnnotate(ctx context.Context, list, image string, o ManifestOptions) (string, error) {
 	img, err := s.list(ctx, list)
 	if err != nil {
@@ -167,8 +168,21 @@ func (s Lists) ManifestAnnotate(ctx context.Context, list, image string, o Manif
 			return "", err
 		}
 	}
+	var subject []byte
+	if o.Subject != "" {
+		d, err := s.subject(ctx, o.Subject, o.Access)
+		if err != nil {
+			return "", err
+		}
+		if subject, err = json.Marshal(d); err != nil {
+			return "", err
+		}
+	}
 	return img.ID, s.layers.ChangeManifestList(ctx, img.ID, func(l *layers.ManifestList) error {
 		l.Annotate(o.Index)
+		if subject != nil {
+			l.Subject = subject
+		}
 		if image == "" {
 			return nil
 		}
@@ -191,12 +205,16 @@ func (s Lists) ManifestRemove(ctx context.Context, list, digest string) (string,
 		return "", errs.WithHint(errs.Invalid("removing from manifest list %s: invalid image digest %q", list, digest),
 			"hull manifest inspect %s shows them", list)
 	}
-	return img.ID, s.layers.ChangeManifestList(ctx, img.ID, func(l *layers.ManifestList) error {
+	err = s.layers.ChangeManifestList(ctx, img.ID, func(l *layers.ManifestList) error {
 		if !l.Drop(digest) {
 			return notIn(digest, list)
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.sweepListed(ctx)
+	}
+	return img.ID, err
 }
 
 func notIn(digest, list string) error {
@@ -221,6 +239,14 @@ func (s *Service) digestIn(ctx context.Context, image string) (string, error) {
 
 // ManifestRm removes lists. What is an image is an error, and nothing is removed then.
 func (s Lists) ManifestRm(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error) {
+	reports, failed := s.removeLists(ctx, refs, o)
+	if err := s.sweepListed(ctx); err != nil { // also when there was nothing to remove: a killed command may have begun it
+		failed = append(failed, err)
+	}
+	return reports, failed
+}
+
+func (s Lists) removeLists(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error) {
 	for _, ref := range refs {
 		if _, err := s.list(ctx, ref); err != nil && (!o.Ignore || !errdefs.IsNotFound(err)) {
 			return nil, []error{err}
@@ -242,6 +268,12 @@ func (s Lists) ManifestInspect(ctx context.Context, ref string, a transfer.Acces
 	if !errdefs.IsNotFound(err) && !errdefs.IsInvalidArgument(err) {
 		return nil, err
 	}
+	data, err := s.manifestOf(ctx, ref, a)
+	return bytes.TrimSpace(data), err
+}
+
+// manifestOf reads the manifest that a reference means, where it is.
+func (s *Service) manifestOf(ctx context.Context, ref string, a transfer.Access) (_ []byte, err error) {
 	r := s.request(transfer.OpListInspect)
 	r.Source = ref
 	transport, _, _ := strings.Cut(ref, ":")
@@ -255,5 +287,5 @@ func (s Lists) ManifestInspect(ctx context.Context, ref string, a transfer.Acces
 		return nil, err
 	}
 	result, err := s.transfer.Run(ctx, r, nil, nil)
-	return bytes.TrimSpace(result.Manifest), err
+	return result.Manifest, err
 }

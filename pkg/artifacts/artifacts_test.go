@@ -350,3 +350,39 @@ func FuzzIndex(f *testing.F) {
 		_ = r.Update(t.Context(), func(*Tx) error { return nil })
 	})
 }
+
+func TestMake(t *testing.T) {
+	r := newRig(t)
+	a, config := r.file("a", "one"), r.file("config", `{"x":1}`)
+	name, made, err := r.Make(t.Context(), []string{a}, MakeOptions{Type: "t/t"})
+	if err != nil || made.ArtifactType != "t/t" || made.MediaType != v1.MediaTypeImageManifest {
+		t.Fatalf("%q, %+v, %v", name, made, err)
+	}
+	again, same, err := r.Make(t.Context(), []string{a}, MakeOptions{Type: "t/t"})
+	if err != nil || again != name || same.Digest != made.Digest {
+		t.Errorf("of the same files it is another: %q, %v, %v", again, same.Digest, err)
+	}
+	got, err := r.Find(t.Context(), name)
+	if err != nil || got.Digest != made.Digest || got.Manifest.Layers[0].Annotations[v1.AnnotationTitle] != "a" || got.Manifest.Config.MediaType != v1.MediaTypeEmptyJSON {
+		t.Errorf("%+v, %v", got, err)
+	}
+	subject := v1.Descriptor{MediaType: "m", Digest: made.Digest, Size: 1}
+	name, _, err = r.Make(t.Context(), []string{a}, MakeOptions{Config: config, LayerType: "l/l", ExcludeTitles: true, Subject: &subject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err = r.Find(t.Context(), name)
+	m := got.Manifest
+	if err != nil || m.ArtifactType != unknownType || m.Config.MediaType != v1.MediaTypeImageConfig || len(m.Config.Data) > 0 || m.Layers[0].MediaType != "l/l" ||
+		len(m.Layers[0].Annotations) > 0 || m.Subject == nil || m.Subject.Digest != made.Digest {
+		t.Errorf("%+v, %v", m, err)
+	}
+	for what, o := range map[string]MakeOptions{"no config": {Config: "/nosuch"}, "a folder": {Config: r.dir}} {
+		if _, _, err := r.Make(t.Context(), []string{a}, o); err == nil {
+			t.Errorf("%s was taken", what)
+		}
+	}
+	if err := r.Keep(t.Context(), func(a Artifact) bool { return a.Digest == made.Digest }); err != nil || r.blobs() != 3 {
+		t.Errorf("%v, %d blobs, want manifest, config and file", err, r.blobs())
+	}
+}

@@ -79,6 +79,8 @@ var stories = map[string]story{
 	"manifest-create": {act: "manifest create list busybox", fine: "already associated"},
 	"manifest-add":    {setup: []string{"manifest create list"}, act: "manifest add list busybox"},
 	"manifest-edit":   {setup: []string{"manifest create list busybox"}, act: "manifest annotate --arch arm64 list busybox"},
+	"manifest-files":  {setup: []string{"manifest create list"}, act: "manifest add --artifact list $BUSYBOX"},
+	"manifest-rm":     {setup: []string{"manifest create list", "manifest add --artifact list $BUSYBOX"}, act: "manifest rm list", fine: "image not known"},
 	"manifest-push":   {setup: []string{"manifest create list busybox"}, act: "manifest push --rm list dir:$DIR/pushed", fine: "image not known"},
 	"artifact-add":    {act: "artifact add mine $BUSYBOX", fine: "already exists"},
 	"artifact-swap":   {setup: []string{"artifact add mine $BUSYBOX"}, act: "artifact add --replace mine $ARCHIVE"},

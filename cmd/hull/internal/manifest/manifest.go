@@ -5,10 +5,8 @@ package manifest
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"hull.dev/hull/cmd/hull/internal/pushing"
 	"hull.dev/hull/cmd/hull/internal/streams"
@@ -23,6 +21,7 @@ import (
 type Engine interface {
 	ManifestCreate(ctx context.Context, name string, refs []string, o images.ManifestOptions) (string, error)
 	ManifestAdd(ctx context.Context, list string, refs []string, o images.ManifestOptions) (string, error)
+	ManifestAddArtifact(ctx context.Context, list string, files []string, a images.ArtifactOptions, o images.ManifestOptions) (string, error)
 	ManifestAnnotate(ctx context.Context, list, image string, o images.ManifestOptions) (string, error)
 	ManifestRemove(ctx context.Context, list, digest string) (string, error)
 	ManifestExists(ctx context.Context, ref string) (bool, error)
@@ -100,81 +99,6 @@ func NewExists(d Deps) *cobra.Command {
 	}
 }
 
-// entryFlags are what a list says of an image.
-type entryFlags struct {
-	o           images.ManifestOptions
-	annotations []string
-}
-
-func (f *entryFlags) add(fs *pflag.FlagSet) {
-	e := &f.o.Entry
-	fs.StringArrayVar(&f.annotations, "annotation", nil, "set an annotation for the specified image (KEY=VALUE)")
-	fs.StringVar(&e.Arch, "arch", "", "override the architecture of the specified image")
-	fs.StringSliceVar(&e.Features, "features", nil, "override the features of the specified image")
-	fs.StringVar(&e.OS, "os", "", "override the OS of the specified image")
-	fs.StringVar(&e.OSVersion, "os-version", "", "override the OS version of the specified image")
-	fs.StringVar(&e.Variant, "variant", "", "override the variant of the specified image")
-}
-
-// NewAdd makes hull manifest add.
-func NewAdd(d Deps) *cobra.Command {
-	var f entryFlags
-	var access pushing.Access
-	cmd := &cobra.Command{
-		Use: "add [options] LIST IMAGE [IMAGE...]", Short: "Add images to a manifest list or image index",
-		Example: "  hull manifest add mylist:v1.11 localhost/mine:arm64\n  hull manifest add --arch arm64 --variant v8 mylist:v1.11 docker://quay.io/me/mine:arm64",
-		Args:    cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if f.o.Annotations, err = pairs(f.annotations); err != nil {
-				return err
-			}
-			if f.o.Access, err = access.Access(cmd.Context(), d.Streams); err != nil {
-				return err
-			}
-			return d.printID(cmd.Context(), func(e Engine) (string, error) { return e.ManifestAdd(cmd.Context(), args[0], args[1:], f.o) })
-		},
-	}
-	fs := cmd.Flags()
-	f.add(fs)
-	fs.BoolVar(&f.o.All, "all", false, "add all of the list's images if the image is a list")
-	access.Add(fs)
-	return cmd
-}
-
-// NewAnnotate makes hull manifest annotate.
-func NewAnnotate(d Deps) *cobra.Command {
-	var f entryFlags
-	var index bool
-	cmd := &cobra.Command{
-		Use: "annotate [options] LIST [IMAGE]", Short: "Add or update information about an entry in a manifest list or image index",
-		Example: "  hull manifest annotate --annotation left=right mylist:v1.11 sha256:15352d97781ffdf357bf3459c037be3efac4133dc9070c2dce7eca7c05c3e736\n  hull manifest annotate --index --annotation version=1.11 mylist:v1.11",
-		Args:    cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := pairs(f.annotations)
-			if err != nil {
-				return err
-			}
-			image := ""
-			switch {
-			case index && (len(args) > 1 || f.o.OfOne()):
-				return errs.Invalid("--index is about the list alone: with it there is no image and nothing but --annotation")
-			case index:
-				f.o.Index = all
-			case len(args) < 2:
-				return errs.WithHint(errs.Invalid("requires at least 2 arg(s), only received 1"), "--index annotates the list itself")
-			default:
-				image, f.o.Annotations = args[1], all
-			}
-			return d.printID(cmd.Context(), func(e Engine) (string, error) { return e.ManifestAnnotate(cmd.Context(), args[0], image, f.o) })
-		},
-	}
-	fs := cmd.Flags()
-	f.add(fs)
-	fs.BoolVar(&index, "index", false, "apply annotations to the list itself")
-	fs.StringSliceVar(&f.o.OSFeatures, "os-features", nil, "override the OS features of the specified image")
-	return cmd
-}
-
 // NewRemove makes hull manifest remove.
 func NewRemove(d Deps) *cobra.Command {
 	return &cobra.Command{
@@ -185,20 +109,4 @@ func NewRemove(d Deps) *cobra.Command {
 			return d.printID(cmd.Context(), func(e Engine) (string, error) { return e.ManifestRemove(cmd.Context(), args[0], args[1]) })
 		},
 	}
-}
-
-// pairs reads KEY=VALUE.
-func pairs(list []string) (map[string]string, error) {
-	var out map[string]string
-	for _, text := range list {
-		key, value, ok := strings.Cut(text, "=")
-		if !ok || key == "" {
-			return nil, errs.Invalid("no value given for annotation %q: write it KEY=VALUE", text)
-		}
-		if out == nil {
-			out = map[string]string{}
-		}
-		out[key] = value
-	}
-	return out, nil
 }

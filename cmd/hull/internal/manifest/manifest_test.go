@@ -11,6 +11,7 @@ import (
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/images"
+	"hull.dev/hull/pkg/artifacts"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/transfer"
@@ -20,6 +21,7 @@ import (
 type fake struct {
 	asked  []string
 	o      images.ManifestOptions
+	a      images.ArtifactOptions
 	push   images.PushOptions
 	rm     define.ImageRemoveOptions
 	access transfer.Access
@@ -32,6 +34,11 @@ func (f *fake) ManifestCreate(_ context.Context, name string, refs []string, o i
 
 func (f *fake) ManifestAdd(ctx context.Context, list string, refs []string, o images.ManifestOptions) (string, error) {
 	return f.ManifestCreate(ctx, list, refs, o)
+}
+
+func (f *fake) ManifestAddArtifact(ctx context.Context, list string, files []string, a images.ArtifactOptions, o images.ManifestOptions) (string, error) {
+	f.a = a
+	return f.ManifestCreate(ctx, list, files, o)
 }
 
 func (f *fake) ManifestAnnotate(ctx context.Context, list, image string, o images.ManifestOptions) (string, error) {
@@ -85,8 +92,9 @@ func TestFlags(t *testing.T) {
 	}{
 		{NewCreate, "--all --amend --annotation a=b=c --tls-verify=false l x y", "id\n", []string{"l", "x", "y"}},
 		{NewAdd, "--arch arm64 --os linux --variant v8 --os-version 3 --features f,g --annotation a=b --creds ann:pw l x", "id\n", []string{"l", "x"}},
+		{NewAdd, "--artifact --artifact-type t --artifact-config c --artifact-config-type d --artifact-layer-type e --artifact-subject s --artifact-exclude-titles --os linux l x y", "id\n", []string{"l", "x", "y"}},
 		{NewAnnotate, "--os-features f --annotation a= l x", "id\n", []string{"l", "x"}},
-		{NewAnnotate, "--index --annotation a=b l", "id\n", []string{"l", ""}},
+		{NewAnnotate, "--index --annotation a=b --subject s l", "id\n", []string{"l", ""}},
 		{NewRemove, "l d", "id\n", []string{"l", "d"}},
 		{NewRm, "-i l", "Untagged: l\nDeleted: id\n", []string{"l"}},
 		{NewPush, "-q --rm --format v2s2 --add-compression zstd,gzip l dir:x", "", []string{"l", "dir:x"}},
@@ -107,8 +115,15 @@ func TestFlags(t *testing.T) {
 			if !reflect.DeepEqual(o.Entry, want) || o.Access.User != "ann" || o.Access.Password != "pw" {
 				t.Errorf("add: %+v", o)
 			}
+		case "--art":
+			want := images.ArtifactOptions{
+				MakeOptions: artifacts.MakeOptions{Type: "t", Config: "c", ConfigType: "d", LayerType: "e", ExcludeTitles: true}, SubjectOf: "s",
+			}
+			if !reflect.DeepEqual(f.a, want) || o.OS != "linux" {
+				t.Errorf("add --artifact: %+v, %+v", f.a, o)
+			}
 		case "--ind":
-			if o.Index["a"] != "b" || len(o.Annotations) > 0 {
+			if o.Index["a"] != "b" || o.Subject != "s" || len(o.Annotations) > 0 {
 				t.Errorf("annotate --index: %+v", o)
 			}
 		}
@@ -141,6 +156,8 @@ func TestMistakes(t *testing.T) {
 		{NewAdd, "--annotation =a l x", "KEY=VALUE"},
 		{NewAdd, "--authfile /nosuch l x", "no such file"},
 		{NewAdd, "--creds ann l x", "no terminal"},
+		{NewAdd, "--artifact-type t l x", "--artifact-type is about an artifact"},
+		{NewAdd, "--artifact --all l x", "one artifact of files"},
 		{NewAnnotate, "l", "at least 2"},
 		{NewAnnotate, "--annotation x l y", "KEY=VALUE"},
 		{NewAnnotate, "--index --arch a l", "about the list alone"},
