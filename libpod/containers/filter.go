@@ -103,11 +103,16 @@ func byName(value string, _ []*define.ListedContainer) (test, error) {
 	return func(c *define.ListedContainer) bool { return form.MatchString(c.Config.Name) }, nil
 }
 
-// byLabel matches KEY, KEY=VALUE, each with * as in path.Match.
 func byLabel(text string) test {
+	has := labelled(text)
+	return func(c *define.ListedContainer) bool { return has(c.Config.Labels) }
+}
+
+// labelled matches KEY, KEY=VALUE, the key with * as in path.Match.
+func labelled(text string) func(map[string]string) bool {
 	key, value, valued := strings.Cut(text, "=")
-	return func(c *define.ListedContainer) bool {
-		for k, v := range c.Config.Labels {
+	return func(labels map[string]string) bool {
+		for k, v := range labels {
 			if ok, _ := path.Match(key, k); (ok || k == key) && (!valued || v == value) {
 				return true
 			}

@@ -7,7 +7,7 @@ import (
 	"hull.dev/hull/libpod/define"
 )
 
-// Unused are the containers that do not run.
+// Unused are the containers that do not run, and the volumes that none uses.
 type Unused struct{ Containers *Service }
 
 // Prune removes the containers that do not run and pass the filters, younger ones first, since they may depend on older

@@ -3,6 +3,7 @@ package define
 // SystemPruneOptions is what podman-system-prune(1) removes besides stopped containers, networks that no container is on,
 // and images without a name.
 type SystemPruneOptions struct {
+	Volumes bool     // also volumes that no container uses
 	All     bool     // also images with a name that no container uses
 	Filters []string // KEY=VALUE: label, label!, until; they hold for each kind of object
 }
@@ -10,6 +11,7 @@ type SystemPruneOptions struct {
 // SystemPruneReport is what is gone.
 type SystemPruneReport struct {
 	Containers []PruneReport
+	Volumes    []VolumePruneReport
 	Images     []ImagePruneReport
 	Networks   []string // names
 }
@@ -19,6 +21,9 @@ func (r SystemPruneReport) Size() int64 {
 	var total int64
 	for _, c := range r.Containers {
 		total += c.Size
+	}
+	for _, v := range r.Volumes {
+		total += v.Size
 	}
 	for _, i := range r.Images {
 		total += i.Size
@@ -30,4 +35,10 @@ func (r SystemPruneReport) Size() int64 {
 type PruneReport struct {
 	ID   string
 	Size int64 // bytes of its own layer
+}
+
+// VolumePruneReport is a volume that was removed.
+type VolumePruneReport struct {
+	Name string
+	Size int64 // bytes of its files
 }

@@ -241,6 +241,10 @@ func (s *Service) checkVolumes(ctx context.Context) ([]define.Finding, error) {
 			found = append(found, define.Finding{Text: fmt.Sprintf("volume %q: it is not known, and its folder %s is there", e.Name(), filepath.Join(s.Dirs.Volumes, e.Name()))})
 		}
 	}
+		if name, ok := strings.CutPrefix(e.Name(), state.PrunedPrefix); ok {
+			found = append(found, define.Finding{Text: fmt.Sprintf("volume %q: its removal was not finished, and %s is there", name, filepath.Join(s.Dirs.Volumes, e.Name()))})
+			continue
+		}
 	return found, nil
 }
 

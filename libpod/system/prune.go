@@ -14,7 +14,7 @@ import (
 // pruneKeys are the filters that mean the same for every kind of object.
 var pruneKeys = []string{"label", "label!", "until"}
 
-// Prune removes what nothing uses: containers that do not run, then images and networks. What can go, goes; the report is whole also
+// Prune removes what nothing uses: containers that do not run, then volumes if they are asked for, images and networks. What can go, goes; the report is whole also
 // when there is an error.
 func (s *Service) Prune(ctx context.Context, o define.SystemPruneOptions) (define.SystemPruneReport, error) {
 	for _, text := range o.Filters {
@@ -28,6 +28,10 @@ func (s *Service) Prune(ctx context.Context, o define.SystemPruneOptions) (defin
 	var failed, more []error
 	report.Containers, failed = s.Unused.Prune(ctx, o.Filters)
 	failpoint.Hit("system-prune/containers")
+	if o.Volumes {
+		report.Volumes, more = s.Unused.PruneVolumes(ctx, o.Filters)
+		failed = append(failed, more...)
+	}
 	report.Images, more = s.Images.Prune(ctx, define.ImagePruneOptions{All: o.All, Filters: o.Filters})
 	failed = append(failed, more...)
 	failpoint.Hit("system-prune/images")

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network/wire"
 )
@@ -136,6 +137,13 @@ func (s *Service) repairFiles(ctx context.Context) error {
 	var failed []error
 	for _, v := range rows {
 		failed = append(failed, os.MkdirAll(v.Mountpoint, 0o755))
+	}
+	pruned, err := filepath.Glob(filepath.Join(s.Dirs.Volumes, state.PrunedPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range pruned {
+		failed = append(failed, os.RemoveAll(path))
 	}
 	files, err := s.checkFiles()
 	if err != nil {

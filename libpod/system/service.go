@@ -30,9 +30,10 @@ type Containers interface {
 	Unsettled(row *state.Container, run *state.Run, execs []*define.ExecSession) string
 }
 
-// Unused removes the containers that do not run.
+// Unused removes the containers that do not run, and the volumes that no container uses.
 type Unused interface {
 	Prune(ctx context.Context, filters []string) ([]define.PruneReport, []error)
+	PruneVolumes(ctx context.Context, filters []string) ([]define.VolumePruneReport, []error)
 }
 
 // Networks removes those that no container is on, and returns their names.

@@ -97,6 +97,7 @@ var stories = map[string]story{
 	"net-reload":      {setup: append(oneNetwork, onNetwork), act: "network reload c"},
 	"net-update":      {setup: append(oneNetwork, onNetwork), act: "update --publish $PORT2:80 --unpublish $PORT c", fine: "is not published"},
 	"system-prune":    {setup: []string{"create --name c busybox true", "import $BUSYBOX one", "untag one", "network create net"}, act: "system prune -f"},
+	"volume-prune":    {setup: []string{"run --rm -v one:/v busybox touch /v/f", "create --name c -v two:/v busybox true"}, act: "system prune -f --volumes"},
 	"trust-set":       {act: "image trust set --type accept localhost:5000"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -117,6 +118,39 @@ func TestDependentsHoldTheirContainer(t *testing.T) {
 	}
 	if err := s.RemoveContainer(ctx, a.ID, nil); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A volume goes when no container uses it, and only if it could be taken out of the way.
+func TestRemoveVolume(t *testing.T) {
+	ctx := t.Context()
+	s := newStore(t)
+	c := config("a", "a")
+	if err := s.AddContainer(ctx, Reservation{Config: c, Volumes: []define.Volume{{Name: "data"}}}); err != nil {
+		t.Fatal(err)
+	}
+	away := func() error { t.Error("the volume is taken away"); return nil }
+	if gone, err := s.RemoveVolume(ctx, "data", away); gone || err != nil {
+		t.Errorf("in use: %v, %v", gone, err)
+	}
+	if gone, err := s.RemoveVolume(ctx, "nosuch", away); gone || err != nil {
+		t.Errorf("none: %v, %v", gone, err)
+	}
+	if err := s.RemoveContainer(ctx, c.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	stuck := errors.New("stuck")
+	if gone, err := s.RemoveVolume(ctx, "data", func() error { return stuck }); gone || !errors.Is(err, stuck) {
+		t.Errorf("stuck: %v, %v", gone, err)
+	}
+	if v, err := s.GetVolume(ctx, "data"); v == nil || err != nil {
+		t.Errorf("its row went: %v", err)
+	}
+	if gone, err := s.RemoveVolume(ctx, "data", func() error { return nil }); !gone || err != nil {
+		t.Errorf("free: %v, %v", gone, err)
+	}
+	if v, err := s.GetVolume(ctx, "data"); v != nil || err != nil {
+		t.Errorf("its row is there: %v", err)
 	}
 }
 

@@ -20,8 +20,8 @@ func NewPrune(d Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "prune [options]", Short: "Remove unused data",
 		Long: "Removes containers that do not run, networks that no container is on, and images that have no name and that nothing is made\n" +
-			"from; with --all every image that no container uses. It asks before, and says what is gone and how large that was.",
-		Example: "hull system prune\nhull system prune --all --force\nhull system prune --force --filter until=72h",
+			"from; with --all every image that no container uses, with --volumes the volumes that none uses. It asks before, and says what is gone and how large that was.",
+		Example: "hull system prune\nhull system prune --all --force\nhull system prune --volumes\nhull system prune --force --filter until=72h",
 		Args:    noArguments,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -33,6 +33,7 @@ func NewPrune(d Deps) *cobra.Command {
 		return runPrune(cmd.Context(), d, o)
 	}
 	fs := cmd.Flags()
+	fs.BoolVar(&o.Volumes, "volumes", false, "Prune volumes")
 	fs.BoolVarP(&o.All, "all", "a", false, "Remove all unused data")
 	fs.StringArrayVar(&o.Filters, "filter", nil, "Provide filter values (e.g. 'label=<key>=<value>')")
 	fs.BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
@@ -44,7 +45,11 @@ func pruneWarning(o define.SystemPruneOptions) string {
 	if o.All {
 		images = "all images without at least one container associated with them"
 	}
-	return "WARNING! This command removes:\n\t- all stopped containers\n\t- all networks not used by at least one container\n\t- " + images + "\n"
+	volumes := ""
+	if o.Volumes {
+		volumes = "\t- all volumes not used by at least one container\n"
+	}
+	return "WARNING! This command removes:\n\t- all stopped containers\n\t- all networks not used by at least one container\n" + volumes + "\t- " + images + "\n"
 }
 
 func runPrune(ctx context.Context, d Deps, o define.SystemPruneOptions) error {
@@ -63,6 +68,12 @@ func printPruned(w io.Writer, r define.SystemPruneReport) error {
 			_, _ = fmt.Fprintln(out, "Deleted Containers")
 		}
 		_, _ = fmt.Fprintln(out, c.ID)
+	}
+	for i, v := range r.Volumes {
+		if i == 0 {
+			_, _ = fmt.Fprintln(out, "Deleted Volumes")
+		}
+		_, _ = fmt.Fprintln(out, v.Name)
 	}
 	for i, img := range r.Images {
 		if i == 0 {
