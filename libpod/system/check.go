@@ -62,11 +62,15 @@ func (s *Service) pass(ctx context.Context, o define.CheckOptions) ([]define.Fin
 	if err != nil {
 		return nil, err
 	}
+	artifacts, err := s.checkArtifacts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	damage, err := s.Layers.Check(ctx, !o.Quick, o.MaxAge)
 	if err != nil {
 		return nil, err
 	}
-	found = slices.Concat(found, volumes, networks, keepers, files)
+	found = slices.Concat(found, volumes, networks, keepers, artifacts, files)
 	for _, text := range damage.Texts() {
 		found = append(found, define.Finding{Text: text})
 	}
@@ -237,14 +241,14 @@ func (s *Service) checkVolumes(ctx context.Context) ([]define.Finding, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !known[e.Name()] {
-			found = append(found, define.Finding{Text: fmt.Sprintf("volume %q: it is not known, and its folder %s is there", e.Name(), filepath.Join(s.Dirs.Volumes, e.Name()))})
-		}
-	}
 		if name, ok := strings.CutPrefix(e.Name(), state.PrunedPrefix); ok {
 			found = append(found, define.Finding{Text: fmt.Sprintf("volume %q: its removal was not finished, and %s is there", name, filepath.Join(s.Dirs.Volumes, e.Name()))})
 			continue
 		}
+		if !known[e.Name()] {
+			found = append(found, define.Finding{Text: fmt.Sprintf("volume %q: it is not known, and its folder %s is there", e.Name(), filepath.Join(s.Dirs.Volumes, e.Name()))})
+		}
+	}
 	return found, nil
 }
 

@@ -31,7 +31,7 @@ func (s *Service) Repair(ctx context.Context, found []define.Finding, o define.C
 		}
 	}
 	failed = append(failed, s.withLocks(ctx, ids, func(id string, f *facts) error { return s.scrub(ctx, id, f) }))
-	failed = append(failed, s.repairFiles(ctx), s.repairKeepers(ctx), s.repairNetworks(ctx))
+	failed = append(failed, s.repairFiles(ctx), s.repairKeepers(ctx), s.repairArtifacts(ctx), s.repairNetworks(ctx))
 	damage, err := s.Layers.Check(ctx, !o.Quick, o.MaxAge)
 	if err == nil {
 		err = damage.Repair(o.Force)

@@ -386,3 +386,46 @@ func TestMake(t *testing.T) {
 		t.Errorf("%v, %d blobs, want manifest, config and file", err, r.blobs())
 	}
 }
+
+func TestUnnamed(t *testing.T) {
+	r := newRig(t)
+	if left, err := r.Unnamed(t.Context()); err != nil || len(left) > 0 {
+		t.Errorf("a new store: %q, %v", left, err)
+	}
+	d := r.add("mine", AddOptions{}, r.file("a", "one"))
+	if left, err := r.Unnamed(t.Context()); err != nil || len(left) > 0 {
+		t.Errorf("%q, %v", left, err)
+	}
+	path, err := r.path(digest.FromString("left"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, filepath.Join(r.Dir(), "put.1")} {
+		if err := os.WriteFile(path, []byte("left"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := r.Unnamed(t.Context()); err != nil || len(left) != 2 || left[0] != path {
+		t.Errorf("%q, %v", left, err)
+	}
+	err = r.Update(t.Context(), func(*Tx) error {
+		left, err := r.Unnamed(t.Context())
+		if len(left) > 0 {
+			t.Errorf("%q is found while another command works", left)
+		}
+		return err
+	})
+	if err != nil || r.blobs() != 3 {
+		t.Errorf("%v, %d blobs", err, r.blobs())
+	}
+	manifest, err := r.path(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(manifest, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := r.Unnamed(t.Context()); err != nil || len(left) > 0 {
+		t.Errorf("beside a damaged manifest: %q, %v", left, err)
+	}
+}

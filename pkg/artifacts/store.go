@@ -19,7 +19,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -203,6 +205,32 @@ func (s *Store) Update(ctx context.Context, change func(*Tx) error) error {
 		failpoint.Hit("artifact/indexed")
 	}
 	return errors.Join(err, tx.sweep())
+}
+
+// patience is how long Unnamed waits for the lock.
+const patience = 100 * time.Millisecond
+
+// Unnamed are the paths of the files that no artifact has, which a killed command left: the next change of the store removes
+// them. Of a store that another command works on nothing is said, nor of one where a damaged manifest hides what it has.
+func (s *Store) Unnamed(ctx context.Context) ([]string, error) {
+	if _, err := os.Stat(filepath.Join(s.dir, v1.ImageBlobsDir)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	short, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	lock, err := s.lock(short)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
+	left, err := s.unnamed()
+	if errdefs.IsInvalidArgument(err) || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return left, err
 }
 
 func (s *Store) lock(ctx context.Context) (*lockfile.LockFile, error) {

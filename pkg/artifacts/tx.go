@@ -183,35 +183,32 @@ func walk(layout string, d v1.Descriptor, depth int, visit func(d v1.Descriptor,
 
 // sweep removes what no manifest of the index names. With one that is damaged it removes nothing: that may be repaired.
 func (t *Tx) sweep() error {
-	index, err := t.index()
+	left, err := t.unnamed()
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+// unnamed are the files of the store that no manifest of the index names. They are not known while one is damaged.
+func (s *Store) unnamed() ([]string, error) {
+	index, err := s.index()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	used := map[string]bool{}
 	for _, d := range index.Manifests {
-		if err := walk(t.dir, d, 0, func(d v1.Descriptor, _ bool) error {
-			path, err := t.path(d.Digest)
+		if err := walk(s.dir, d, 0, func(d v1.Descriptor, _ bool) error {
+			path, err := s.path(d.Digest)
 			used[path] = true
 			return err
 		}); err != nil {
-			return fmt.Errorf("artifact %q: %w", d.Annotations[v1.AnnotationRefName], err)
+			return nil, fmt.Errorf("artifact %q: %w", d.Annotations[v1.AnnotationRefName], err)
 		}
 	}
-	blobs, err := filepath.Glob(filepath.Join(t.dir, v1.ImageBlobsDir, "*", "*"))
-	if err != nil {
-		return err
-	}
-	left, err := filepath.Glob(filepath.Join(t.dir, "put.*"))
-	if err != nil {
-		return err
-	}
-	var failed error
-	for _, path := range append(blobs, left...) {
-		if !used[path] {
-			failed = errors.Join(failed, os.Remove(path))
-		}
-	}
-	return failed
+	blobs, err1 := filepath.Glob(filepath.Join(s.dir, v1.ImageBlobsDir, "*", "*"))
+	begun, err2 := filepath.Glob(filepath.Join(s.dir, "put.*"))
+	return slices.DeleteFunc(append(blobs, begun...), func(path string) bool { return used[path] }), errors.Join(err1, err2)
 }
 
 // byDigest finds the artifact whose digest is ref or begins with it; -1 when there is none.
