@@ -139,12 +139,14 @@ func (j *job) artifactPush(ctx context.Context) (_ transfer.Result, err error) {
 	}()
 	o.PreserveDigests = true
 	var written []byte
-	err = j.again(ctx, func() error {
-		written, err = j.copyFrom(ctx, from, to, *o)
-		if err == nil && j.request.Push.SignBy != "" {
-			err = j.signPushed(ctx, sys, to, written)
-		}
-		return err
+	err = j.copying(ctx, name, func() error {
+		return j.again(ctx, func() error {
+			written, err = j.copyFrom(ctx, from, to, *o)
+			if err == nil && j.request.Push.SignBy != "" {
+				err = j.signPushed(ctx, sys, to, written)
+			}
+			return err
+		})
 	})
 	if err != nil {
 		if ctx.Err() == nil {

@@ -115,6 +115,7 @@ type job struct {
 	progress func(transfer.Progress)
 	say      func(string)
 	asked    *lastAsked
+	signing  bool // it has the lock of who writes signatures (signlock.go)
 }
 
 // bad is an error of class ErrInvalidArgument about the job's archive. It is told without what the libraries between

@@ -61,16 +61,11 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 		}
 	}
 	var written []byte
-	err = j.again(ctx, func() (err error) {
-		if o.List {
-			written, err = j.copyList(ctx, o.ID, to, *options)
-		} else {
-			written, err = j.copyOut(ctx, o.ID, to, *options)
-		}
-		if err == nil && o.SignBy != "" {
-			err = j.signPushed(ctx, sys, to, written)
-		}
-		return err
+	err = j.copying(ctx, name, func() error {
+		return j.again(ctx, func() (err error) {
+			written, err = j.pushOnce(ctx, to, *options)
+			return err
+		})
 	})
 	if err != nil {
 		if ctx.Err() == nil {
@@ -83,6 +78,20 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 		return transfer.Result{}, err
 	}
 	return transfer.Result{Images: []transfer.Image{{ID: o.ID}}, Digest: d.String()}, nil
+}
+
+// pushOnce copies the image or list, and has gpg sign what is there then.
+func (j *job) pushOnce(ctx context.Context, to types.ImageReference, options copy.Options) (written []byte, err error) {
+	o := &j.request.Push
+	if o.List {
+		written, err = j.copyList(ctx, o.ID, to, options)
+	} else {
+		written, err = j.copyOut(ctx, o.ID, to, options)
+	}
+	if err == nil && o.SignBy != "" {
+		err = j.signPushed(ctx, options.DestinationCtx, to, written)
+	}
+	return written, err
 }
 
 // destination reads TRANSPORT:DETAILS.

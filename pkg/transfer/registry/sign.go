@@ -104,7 +104,7 @@ func (j *job) signPushed(ctx context.Context, sys *types.SystemContext, to types
 		if to.Transport().Name() == directory.Transport.Name() {
 			err = addSignature(folderSignature(to.StringWithinTransport(), s.instance), made)
 		} else {
-			err = j.putSignature(ctx, sys, to, source, s.digest, made)
+			err = j.whileSigning(ctx, to.DockerReference(), func() error { return j.putSignature(ctx, sys, to, source, s.digest, made) })
 		}
 		if err != nil {
 			return fmt.Errorf("store the signature: %w", err)

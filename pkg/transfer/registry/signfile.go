@@ -78,7 +78,10 @@ func (j *job) signImage(ctx context.Context, text string) (err error) {
 			return err
 		}
 		folder := fmt.Sprintf("%s@%s=%s", place, s.digest.Algorithm(), s.digest.Encoded())
-		if err := addSignature(func(n int) string { return filepath.Join(folder, fmt.Sprintf("signature-%d", n)) }, made); err != nil {
+		err = j.whileSigning(ctx, name, func() error {
+			return addSignature(func(n int) string { return filepath.Join(folder, fmt.Sprintf("signature-%d", n)) }, made)
+		})
+		if err != nil {
 			return fmt.Errorf("store the signature: %w", err)
 		}
 		failpoint.Hit("sign/written")
