@@ -17,7 +17,7 @@ import (
 // layers as they are there.
 func (s *Service) Inspect(ctx context.Context, ref string) (define.ImageInspect, error) {
 	if transport, name, ok := strings.Cut(ref, ":"); ok && transfer.IsTransport(transport) {
-		if transport != "containers-storage" {
+		if transport != "containers-storage" || strings.HasPrefix(name, "[") { // elsewhere, or in another store
 			return s.inspectRemote(ctx, ref)
 		}
 		ref = name

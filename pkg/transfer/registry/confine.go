@@ -22,6 +22,7 @@ const landlockVariable = "HULL_LANDLOCK"
 type reach struct {
 	read, write []string
 	tmp         string
+	store       string // the graph root, which is in write where the job may reach it
 }
 
 // machine is what every job reads: the programs and libraries that may unpack a layer, what the kernel tells, certificates,

@@ -118,25 +118,20 @@ func (j *job) locate(ctx context.Context, text string) (types.ImageReference, re
 	return nil, nil, errs.Invalid("no transport is called %q", transport)
 }
 
-// locateStored finds an image of the store, by what a user writes or podman recorded: [DRIVER@ROOT+RUNROOT:OPTIONS]NAME@ID.
+// locateStored finds an image of the store, or of another one, by what a user writes or podman recorded: [DRIVER@ROOT+RUNROOT:OPTIONS]NAME@ID.
 func (j *job) locateStored(ctx context.Context, details string) (types.ImageReference, error) {
-	if spec, ok := strings.CutPrefix(details, "["); ok {
-		spec, rest, _ := strings.Cut(spec, "]")
-		_, root, _ := strings.Cut(spec, "@")
-		root, _, _ = strings.Cut(root, "+")
-		if root != j.store.GraphRoot() {
-			return nil, errs.NotBuilt("containers-storage: with a store of its own")
-		}
-		details = rest
+	other, details, err := j.storeOf(details, false)
+	if err != nil {
+		return nil, err
 	}
 	if i := strings.LastIndexByte(details, '@'); i >= 0 && local.IsID(details[i+1:]) {
 		details = details[i+1:]
 	}
-	img, _, err := j.store.Image(ctx, details)
+	img, _, err := other.Image(ctx, details)
 	if err != nil {
 		return nil, err
 	}
-	store, err := j.store.Raw()
+	store, err := other.Raw()
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -32,7 +33,7 @@ func others() []types.ImageTransport {
 // pullOther fetches an image that is in no registry.
 func (j *job) pullOther(ctx context.Context, sys *types.SystemContext, transport, details string) (transfer.Result, error) {
 	if transport == storage.Transport.Name() {
-		return j.pullStored(ctx, details)
+		return j.pullStored(ctx, sys, details)
 	}
 	if transport == archive.Transport.Name() && !strings.Contains(details, ":") { // all images in it
 		j.request.Path, j.request.Source = details, details
@@ -66,16 +67,40 @@ func (j *job) pullOther(ctx context.Context, sys *types.SystemContext, transport
 	return transfer.Result{}, errs.Invalid("no transport is called %q", transport)
 }
 
-// pullStored finds an image of this store: there is nothing to fetch. One of another store is hull save's work.
-func (j *job) pullStored(ctx context.Context, details string) (transfer.Result, error) {
-	if strings.HasPrefix(details, "[") {
-		return transfer.Result{}, errs.NotBuilt("containers-storage: with a store of its own")
-	}
-	img, name, err := j.store.Image(ctx, details)
+// pullStored finds an image of this store, of which there is nothing to fetch, or copies one of another store.
+func (j *job) pullStored(ctx context.Context, sys *types.SystemContext, details string) (transfer.Result, error) {
+	store, ref, err := j.storeOf(details, false)
 	if err != nil {
 		return transfer.Result{}, err
 	}
-	return transfer.Result{Images: []transfer.Image{{ID: img.ID, Names: []string{name}}}}, nil
+	img, name, err := store.Image(ctx, ref)
+	if err != nil {
+		return transfer.Result{}, err
+	}
+	result := transfer.Result{Images: []transfer.Image{{ID: img.ID, Names: []string{name}}}}
+	if store == j.store {
+		return result, nil
+	}
+	var f fetch
+	if slices.Contains(img.Names, name) {
+		f.name, err = named(name)
+	} else {
+		f.id, result.Images[0].Names = img.ID, nil
+	}
+	if err != nil {
+		return transfer.Result{}, err
+	}
+	raw, err := store.Raw()
+	if err != nil {
+		return transfer.Result{}, err
+	}
+	if f.src, err = storage.Transport.NewStoreReference(raw, f.name, img.ID); err != nil {
+		return transfer.Result{}, err
+	}
+	if result.Images[0].ID, err = j.fetch(ctx, sys, f); err != nil {
+		return transfer.Result{}, explained(err, nil)
+	}
+	return result, nil
 }
 
 // nameOf is the name that the image has where it comes from, or nil.

@@ -98,10 +98,11 @@ func (j *job) pushOnce(ctx context.Context, to types.ImageReference, options cop
 func (j *job) destination(text string) (types.ImageReference, error) {
 	name, details, _ := strings.Cut(text, ":")
 	if name == storage.Transport.Name() {
-		if strings.HasPrefix(details, "[") {
-			return nil, errs.NotBuilt("containers-storage: with a store of its own")
+		other, details, err := j.storeOf(details, true)
+		if err != nil {
+			return nil, err
 		}
-		store, err := j.store.Raw()
+		store, err := other.Raw()
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,7 @@ func confineAccess(r transfer.Request, confine func(reach) error) error {
 
 // confine confines the job, once the store is open: what the store mounts to find out what the kernel can, it has mounted then.
 func (j *job) confine(ctx context.Context, confine func(reach) error) error {
-	files := reach{tmp: j.stage.dir}
+	files := reach{tmp: j.stage.dir, store: j.store.GraphRoot()}
 	err := j.reach(ctx, &files)
 	if errors.Is(err, errUnknown) {
 		return nil
@@ -154,8 +154,11 @@ func (r *reach) source(text string) error {
 	switch {
 	case transport == sif.Transport.Name(): // a script of its own unpacks it
 		return errUnknown
-	case transport == storage.Transport.Name() && strings.HasPrefix(details, "["): // another store
-		return errUnknown
+	case transport == storage.Transport.Name():
+		if o, _, ok := cutStore(details); ok && filepath.Clean(o.Root) != r.store {
+			return errUnknown // of another one nothing is known
+		}
+		return nil
 	case !transfer.IsPathTransport(transport):
 		return nil
 	}

@@ -93,10 +93,11 @@ func (j *job) signImage(ctx context.Context, text string) (err error) {
 func (j *job) signedName(ctx context.Context, source *origin, text string) (reference.Named, error) {
 	transport, details, _ := cutTransport(text)
 	if transport == storage.Transport.Name() {
-		if spec, rest, ok := strings.Cut(details, "]"); ok && strings.HasPrefix(spec, "[") {
-			details = rest
+		store, details, err := j.storeOf(details, false)
+		if err != nil {
+			return nil, err
 		}
-		img, full, err := j.store.Image(ctx, details)
+		img, full, err := store.Image(ctx, details)
 		if err != nil {
 			return nil, err
 		}
