@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -251,32 +252,48 @@ func (m *measurement) requests() {
 	m.both("rm -f -t0 web")
 }
 
-// questions are those that the name servers answer.
+// questions are those that the name servers answer. Both begin with nothing running: after other containers have come and
+// gone, podman 4.3 makes its network namespace anew, while its name server stays in the former one and nobody reaches it.
 func (m *measurement) questions() {
 	questions := filepath.Join(m.hull.box.Dir, "questions")
 	if err := os.WriteFile(questions, []byte("one A\n"), 0o644); err != nil {
 		m.Fatal(err)
 	}
+	m.both(removeAll)
 	for _, e := range m.engines() {
-		e.do("run -d --name asks --network bench" + tools + "-v " + questions + ":/questions:ro busybox sleep 10000")
-	}
-	field := func(e *engine, flags, pattern string) float64 {
-		server := e.output("inspect", "--format", "{{.NetworkSettings.Networks.bench.Gateway}}", "asks")
-		out := e.output(strings.Fields(fmt.Sprintf("exec asks /usr/bin/dnsperf -s %s -d /questions -l %d -c 8 %s", server, streamTime, flags))...)
-		match := regexp.MustCompile(pattern).FindStringSubmatch(out)
-		if match == nil {
-			m.Fatalf("dnsperf: %s", out)
-		}
-		n, _ := strconv.ParseFloat(match[1], 64)
-		return n
+		e.quiet()
+		e.do("run -d --name one --network bench busybox sleep 10000")
+		e.do("run -d --name asks --network bench" + tools + "-v " + questions + ":/questions:ro --tmpfs /tmp busybox sleep 10000")
 	}
 	m.compare("names, questions a second", "/s", 1, 0, func(e *engine) float64 {
-		return math.Round(field(e, "-q 100", `Queries per second: +([0-9.]+)`))
+		match := regexp.MustCompile(`Queries per second: +([0-9.]+)`).FindStringSubmatch(e.ask("-q 100"))
+		if match == nil {
+			m.Fatalf("dnsperf says no rate")
+		}
+		rate, _ := strconv.ParseFloat(match[1], 64)
+		return math.Round(rate)
 	})
-	m.compare("names, slowest of a thousand a second", " ms", 0, 1, func(e *engine) float64 {
-		return math.Round(field(e, "-Q 1000", `max ([0-9.]+)`)*1e5) / 100
+	m.compare("names, 99th percentile at 1,000 a second", " ms", 0, 1, func(e *engine) float64 {
+		var seconds []float64
+		for _, match := range regexp.MustCompile(`(?m)^> NOERROR one A ([0-9.]+)$`).FindAllStringSubmatch(e.ask("-Q 1000 -v"), -1) {
+			took, _ := strconv.ParseFloat(match[1], 64)
+			seconds = append(seconds, took)
+		}
+		slices.Sort(seconds)
+		return math.Round(seconds[len(seconds)*99/100]*1e5) / 100
 	})
-	m.both("rm -f -t0 asks")
+}
+
+// ask is what dnsperf prints that asks the engine's name server from a container. That no answer comes, or
+// another one, is not a figure. It prints into a file first: an engine that carries lines out meanwhile takes the time that is measured.
+func (e *engine) ask(flags string) string {
+	server := e.output("inspect", "--format", "{{.NetworkSettings.Networks.bench.Gateway}}", "asks")
+	line := fmt.Sprintf("/usr/bin/dnsperf -s %s -d /questions -l %d -c 8 %s >/tmp/out; cat /tmp/out", server, streamTime, flags)
+	out := e.output("exec", "asks", "sh", "-c", line)
+	if answered := regexp.MustCompile(`Response codes: +NOERROR [0-9]+ \(100.00%\)`); !answered.MatchString(out) {
+		e.t.Fatalf("dnsperf has no answers of %s: %s", e.name, out)
+	}
+	return out
 }
 
 // memoryOfTwenty is what twenty containers with a port each take above twenty without a network.
