@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	readers    = 2                // of UDP questions, for each address
 	maxMessage = 2048             // bytes of a question
 	idle       = 10 * time.Second // after which a TCP connection ends (RFC 7766, 6.2.3)
 
@@ -55,41 +54,8 @@ func (k *socket) close() {
 
 func (s *Server) serve(ctx context.Context, z *zone, k *socket) {
 	ctx, k.cancel = context.WithCancel(ctx)
-	for range readers {
-		k.work.Go(func() { s.serveUDP(ctx, z, k) })
-	}
+	k.work.Go(func() { s.serveUDP(ctx, z, k) })
 	k.work.Go(func() { s.serveTCP(ctx, z, k) })
-}
-
-// serveUDP answers what it can at once; a question that is asked elsewhere gets a goroutine.
-func (s *Server) serveUDP(ctx context.Context, z *zone, k *socket) {
-	in, out := make([]byte, maxMessage), make([]byte, maxRoom)
-	for {
-		n, from, err := k.udp.ReadFromUDPAddrPort(in)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		asker := from.Addr().Unmap().WithZone("")
-		if err != nil || !s.allowed(z, asker) {
-			continue
-		}
-		reply, a := s.answer(z, asker, in[:n], out, false)
-		if a != nil {
-			if z.enqueue(asker) {
-				k.work.Go(func() { k.send(s.forward(ctx, z, asker, a), from) })
-				continue
-			}
-			reply = a.failed()
-		}
-		k.send(reply, from)
-	}
-}
-
-// send sends an answer, if there is one. Who has gone meanwhile does not get it.
-func (k *socket) send(reply []byte, to netip.AddrPort) {
-	if len(reply) > 0 {
-		_, _ = k.udp.WriteToUDPAddrPort(reply, to)
-	}
 }
 
 func (s *Server) serveTCP(ctx context.Context, z *zone, k *socket) {
