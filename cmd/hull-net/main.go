@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,15 +22,20 @@ import (
 	"hull.dev/hull/pkg/network/uplink"
 	"hull.dev/hull/pkg/network/uplink/builtin"
 	"hull.dev/hull/pkg/network/wire"
+	"hull.dev/hull/pkg/resident"
 )
 
 func main() { os.Exit(run()) }
 
-// garbage is how much the heap may grow before it is collected, in percent: this process is mostly idle.
-const garbage = 50
+// This process is mostly idle.
+const (
+	garbage = 50          // how much the heap may grow before it is collected, in percent
+	quiet   = time.Second // after which it gives back what it does not need while it waits
+)
 
 func run() int {
 	debug.SetGCPercent(garbage)
+	runtime.MemProfileRate = 0 // nobody asks for a profile of it
 	// A monitor starts it with the environment of some command: nothing of that is its business but where programs are.
 	keep := append(failpoint.Environ(), "PATH="+os.Getenv("PATH"))
 	os.Clearenv()
@@ -51,6 +58,7 @@ func run() int {
 	flag.UintVar(&port, "dns-port", 53, "port of the name server in networks")
 	flag.Parse()
 	o.DNSPort = uint16(port)
+	o.Done = resident.After(quiet)
 	var err error
 	if o.Program, err = os.Executable(); err != nil {
 		complain(o.Dir, err)

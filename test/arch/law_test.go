@@ -46,7 +46,7 @@ var leaves = map[string]string{
 	"pkg/network/ports":          "pkg/errs pkg/netns pkg/network",
 	"pkg/network/server":         "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile pkg/netns pkg/network pkg/network/bridge pkg/network/filter pkg/network/lease pkg/network/names pkg/network/ports pkg/network/uplink pkg/network/wire",
 	"pkg/network/uplink":         "pkg/errs pkg/netns pkg/network",
-	"pkg/network/uplink/builtin": "pkg/netns pkg/network/uplink",
+	"pkg/network/uplink/builtin": "pkg/netns pkg/network/uplink pkg/resident",
 	"pkg/network/wire":           "pkg/errs pkg/failpoint pkg/netns pkg/network",
 	"pkg/ociruntime":             "pkg/errs",
 	"pkg/reference":              "pkg/errs",

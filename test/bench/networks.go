@@ -296,7 +296,7 @@ func (e *engine) ask(flags string) string {
 	return out
 }
 
-// memoryOfTwenty is what twenty containers with a port each take above twenty without a network.
+// memoryOfTwenty is what twenty containers with a port each take above twenty without a network, at rest.
 func (m *measurement) memoryOfTwenty() {
 	const n = 20
 	m.compare("memory of 20 containers with a port each, above 20 without", " MB", 0, 0.1, func(e *engine) float64 {
@@ -306,6 +306,7 @@ func (m *measurement) memoryOfTwenty() {
 			for i := range n {
 				e.do(strings.ReplaceAll(line, "%d", strconv.Itoa(netPort+100+i)))
 			}
+			time.Sleep(3 * time.Second) //nolint:forbidigo // what is started is still at work
 			total := proportional(e.box.Processes(), before)
 			e.do(removeAll)
 			return total

@@ -36,6 +36,9 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 		wg.Go(func() {
 			defer conn.Close()
 			s.answer(ctx, conn)
+			if s.options.Done != nil {
+				s.options.Done()
+			}
 		})
 	}
 }

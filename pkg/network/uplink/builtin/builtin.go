@@ -31,6 +31,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
 	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/resident"
 )
 
 const (
@@ -40,6 +41,8 @@ const (
 
 	maxDials = 1024             // connections that wait for the world's answer
 	dialTime = 20 * time.Second // for that answer
+
+	quiet = time.Second // after which it gives back what it does not need while it waits
 
 	// Bytes of a connection's sending and of its receiving, first and at most. Nothing is far away in here, so that more would
 	// only be cold in the cache; the host's sockets have what the world needs.
@@ -65,18 +68,19 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer thread.Close()
 	var fd int
-	if err := thread.Do(func() error {
+	err = thread.Do(func() error {
 		if fd, err = openDevice(); err == nil {
 			err = configure()
 		}
 		return err
-	}); err != nil {
+	})
+	thread.Close()
+	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	g := &gate{ctx: ctx, loopback: o.Loopback, flows: make(chan struct{}, maxFlows)}
+	g := &gate{ctx: ctx, loopback: o.Loopback, flows: make(chan struct{}, maxFlows), done: resident.After(quiet)}
 	s, err := g.stack(fd)
 	if err != nil {
 		return fmt.Errorf("start the network stack: %w", err)

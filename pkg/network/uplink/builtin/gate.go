@@ -28,6 +28,7 @@ type gate struct {
 	ctx      context.Context //nolint:containedctx // the stack's callbacks have none
 	loopback bool
 	flows    chan struct{} // a place for each
+	done     func()        // called when a connection or a flow has ended
 }
 
 // target is where a connection to an address of the namespace's world goes.
@@ -46,6 +47,7 @@ func (g *gate) target(id stack.TransportEndpointID) (to netip.AddrPort, ok bool)
 
 // tcp is called on a goroutine of its own. The namespace's side is answered when the world's has been.
 func (g *gate) tcp(r *tcp.ForwarderRequest) {
+	defer g.done()
 	to, ok := g.target(r.ID())
 	if !ok {
 		r.Complete(true)
@@ -138,6 +140,7 @@ func (g *gate) udp(r *udp.ForwarderRequest) bool {
 	}
 	inner := gonet.NewUDPConn(&queue, endpoint)
 	go func() {
+		defer g.done()
 		defer func() { <-g.flows }()
 		defer context.AfterFunc(g.ctx, func() { _ = outer.Close() })()
 		f := &flow{end: func() { _, _ = outer.Close(), inner.Close() }}
