@@ -47,8 +47,8 @@ type Options struct {
 	Command    []string // of this process: the built-in way out starts the next when this one has died; may be empty
 	ResolvConf string   // of the host
 	DNSPort    uint16
-	Table      string   // name of the nftables tables; "": hull
-	Done       func()   // called after each request; may be nil
+	Table      string // name of the nftables tables; "": hull
+	Done       func() // called after each request; may be nil
 }
 
 // Server is a hull-net at work.
