@@ -3,6 +3,7 @@ package ports
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -139,4 +140,32 @@ func install() error {
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1, SourceRegister: true},
 	)
 	return c.Flush()
+}
+
+// Check reports whether the nftables table is as install made it, by the number of its rules.
+func Check(inside *netns.Thread) (whole bool, err error) {
+	err = inside.Do(func() error {
+		c, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyINet)
+		if err != nil {
+			return err
+		}
+		has := map[string]int{}
+		for _, chain := range chains {
+			if chain.Table.Name != Name {
+				continue
+			}
+			rules, err := c.GetRules(chain.Table, chain)
+			if err != nil {
+				return err
+			}
+			has[chain.Name] = len(rules)
+		}
+		whole = maps.Equal(has, map[string]int{"output": 1, "prerouting": 1})
+		return nil
+	})
+	return whole, err
 }

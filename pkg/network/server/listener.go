@@ -20,14 +20,15 @@ type listener struct {
 
 // config binds the socket of such an address to its interface.
 func (l listener) config(at netip.AddrPort) net.ListenConfig {
-	device := l.devices[at.Addr()]
-	if device == "" {
-		return net.ListenConfig{}
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // who asks is a bridge away
+	if device := l.devices[at.Addr()]; device != "" {
+		config.Control = func(_, _ string, c syscall.RawConn) (err error) {
+			failed := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), device) })
+			return errors.Join(failed, err)
+		}
 	}
-	return net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		return errors.Join(c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), device) }), err)
-	}}
+	return config
 }
 
 func (l listener) ListenUDP(ctx context.Context, at netip.AddrPort) (c *net.UDPConn, err error) {

@@ -68,19 +68,33 @@ func TestTrouble(t *testing.T) {
 			t.Errorf("a does not reach b after %s was made anew", c.link)
 		}
 	}
-	l.changeRules(func(c *nftables.Conn) { c.FlushRuleset() })
-	if got, want := trouble(), []string{"the nftables table bridge hull is gone", "the nftables table inet hull is gone"}; !slices.Equal(got, want) {
-		t.Errorf("without rules it says %q", got)
+	const answers = "the nftables table inet hull_ports is not as it was made: published ports do not answer"
+	for _, c := range []struct {
+		change func(*nftables.Conn)
+		want   []string
+	}{
+		{func(c *nftables.Conn) { c.FlushRuleset() }, []string{"the nftables table bridge hull is gone", "the nftables table inet hull is gone", answers}},
+		{func(c *nftables.Conn) {
+			c.FlushTable(&nftables.Table{Name: ports.Name, Family: nftables.TableFamilyINet})
+		}, []string{answers}},
+		{
+			func(c *nftables.Conn) {
+				c.FlushSet(&nftables.Set{Name: "macs", Table: &nftables.Table{Name: "hull", Family: nftables.TableFamilyBridge}})
+			},
+			[]string{"nftables table bridge hull: set macs lacks 2 of 2 elements"},
+		},
+	} {
+		l.changeRules(c.change)
+		if got := trouble(); !slices.Equal(got, c.want) {
+			t.Errorf("the rules were changed, and it says %q, want %q", got, c.want)
+		}
+		if _, err := l.do(wire.Request{Op: wire.Reload}); err != nil {
+			t.Fatal(err)
+		}
+		if got := trouble(); got != nil {
+			t.Errorf("put anew, and it says %q", got)
+		}
 	}
-	if _, err := l.do(wire.Request{Op: wire.Reload}); err != nil {
-		t.Fatal(err)
-	}
-	if got := trouble(); got != nil {
-		t.Errorf("put anew, and it says %q", got)
-	}
-	l.changeRules(func(c *nftables.Conn) { // an error when the table of the ports has not come back
-		c.FlushTable(&nftables.Table{Name: ports.Name, Family: nftables.TableFamilyINet})
-	})
 }
 
 // changeRules does what another program may do where the bridges are.

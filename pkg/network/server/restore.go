@@ -12,6 +12,7 @@ import (
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network"
 	"hull.dev/hull/pkg/network/bridge"
+	"hull.dev/hull/pkg/network/ports"
 	"hull.dev/hull/pkg/network/wire"
 )
 
@@ -93,7 +94,23 @@ func (s *Server) report() *wire.Report {
 			}
 		}
 	}
-	r.Trouble = append(r.Trouble, s.table.Check()...)
+	r.Trouble = append(r.Trouble, s.rulesTrouble()...)
 	slices.Sort(r.Trouble)
 	return r
+}
+
+// rulesTrouble is what is wrong with the rules.
+func (s *Server) rulesTrouble() []string {
+	found := s.table.Check()
+	if s.options.Root {
+		return found
+	}
+	whole, err := ports.Check(s.inside)
+	if err != nil {
+		return append(found, fmt.Sprintf("look at the nftables rules of published ports: %v", err))
+	}
+	if !whole {
+		found = append(found, "the nftables table inet "+ports.Name+" is not as it was made: published ports do not answer")
+	}
+	return found
 }
