@@ -3,7 +3,6 @@ package containers
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -15,6 +14,7 @@ import (
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/pidfd"
 )
 
 // Stop stops a container: its stop signal, then SIGKILL when the timeout is over. One that does not run is fine.
@@ -102,22 +102,7 @@ func (s *Service) takeStartBack(id string) error {
 	if err != nil || m.State != protocol.StateStarting || m.MonitorPID < 2 {
 		return nil
 	}
-	fd, err := unix.PidfdOpen(int(m.MonitorPID), 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return os.NewSyscallError("pidfd_open", err)
-	}
-	defer unix.Close(fd)
-	if alive, err := protocol.Alive(s.dir(id)); err != nil || !alive {
-		return err
-	}
-	err = unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	return os.NewSyscallError("pidfd_send_signal", err)
+	return pidfd.Signal(int(m.MonitorPID), unix.SIGTERM, func() (bool, error) { return protocol.Alive(s.dir(id)) })
 }
 
 // signal sends a signal to the container's first process. The pid is the one that the monitor wrote, checked by its start
@@ -127,22 +112,7 @@ func (s *Service) signal(_ context.Context, c *locked, sig unix.Signal, _ bool) 
 	if err != nil || m.PID == 0 {
 		return nil
 	}
-	fd, err := unix.PidfdOpen(int(m.PID), 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if !processLives(int(m.PID), uint64(m.PIDStart)) {
-		return nil
-	}
-	err = unix.PidfdSendSignal(fd, sig, nil, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	return err
+	return pidfd.Signal(int(m.PID), sig, func() (bool, error) { return processLives(int(m.PID), uint64(m.PIDStart)), nil })
 }
 
 // Kill sends a signal to a container that runs.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/pkg/pidfd"
 	"hull.dev/hull/pkg/reference"
 )
 
@@ -201,20 +202,7 @@ func (s *Service) servedBy(pid string) (string, servant) {
 func kill(pids []int, still func(pid int) bool) error {
 	var failed []error
 	for _, pid := range pids {
-		fd, err := unix.PidfdOpen(pid, 0)
-		if errors.Is(err, unix.ESRCH) {
-			continue
-		}
-		if err != nil {
-			failed = append(failed, os.NewSyscallError("pidfd_open", err))
-			continue
-		}
-		if still(pid) {
-			if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-				failed = append(failed, os.NewSyscallError("pidfd_send_signal", err))
-			}
-		}
-		_ = unix.Close(fd)
+		failed = append(failed, pidfd.Signal(pid, unix.SIGKILL, func() (bool, error) { return still(pid), nil }))
 	}
 	return errors.Join(failed...)
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/pidfd"
 )
 
 // StopPause ends the pause process; the namespaces go with the last process in them. The next command makes new ones.
@@ -22,23 +24,10 @@ func StopPause() error {
 	if pid == 0 || err != nil {
 		return err
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return os.NewSyscallError("pidfd_open", err)
-	}
-	defer unix.Close(fd)
-	// Asked again once the pidfd is open: if that process holds the lock now, the pidfd is of the pause process.
-	if again, err := holder(file); again != pid || err != nil {
-		return err
-	}
-	err = unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	return os.NewSyscallError("pidfd_send_signal", err)
+	return pidfd.Signal(pid, unix.SIGTERM, func() (bool, error) { // it holds the lock: it is the pause process
+		again, err := holder(file)
+		return again == pid, err
+	})
 }
 
 // holder is the pid of the process that holds the record lock, or 0.

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"time"
 
 	"hull.dev/hull/pkg/atomicfile"
+	"hull.dev/hull/pkg/pidfd"
 )
 
 // begunFile is there from before the way out is started until its record is written. A hull-net that is killed in between
@@ -21,8 +21,8 @@ const begunFile = "begun"
 // uplinks are the programs of ways out, as the kernel has their names. hull-net is the built-in one.
 var uplinks = []string{"slirp4netns", "pasta", "pasta.avx2", "hull-net"}
 
-// orphanTime is how long a killed orphan may take to end, in milliseconds.
-const orphanTime = 5000
+// orphanTime is how long a killed orphan may take to end.
+const orphanTime = 5 * time.Second
 
 // announce says that a start begins, and ends what an earlier one left.
 func (w *way) announce() error {
@@ -56,16 +56,8 @@ func (w *way) endOrphans() error {
 		if err != nil || !w.isOrphan(e.Name()) {
 			continue
 		}
-		fd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			continue // it has ended
-		}
-		if w.isOrphan(e.Name()) { // still, now that the pid cannot become another's
-			err = end(fd)
-		}
-		_ = unix.Close(fd)
-		if err != nil {
-			return fmt.Errorf("end the uplink that was left, process %d: %w", pid, err)
+		if err := pidfd.Kill(pid, orphanTime, func() (bool, error) { return w.isOrphan(e.Name()), nil }); err != nil {
+			return fmt.Errorf("end the uplink that was left: %w", err)
 		}
 	}
 	return nil
@@ -78,26 +70,4 @@ func (w *way) isOrphan(pid string) bool {
 	}
 	args, err := os.ReadFile("/proc/" + pid + "/cmdline")
 	return err == nil && slices.Contains(strings.Split(string(args), "\x00"), w.request.Path)
-}
-
-// end kills the process and waits until it has ended.
-func end(pidfd int) error {
-	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil {
-		if errors.Is(err, unix.ESRCH) {
-			return nil
-		}
-		return err
-	}
-	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, orphanTime)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return err
-		case n == 0:
-			return errors.New("it does not end")
-		default:
-			return nil
-		}
-	}
 }

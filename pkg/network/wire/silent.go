@@ -9,10 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/pidfd"
 )
 
 // silentError is hull-net that is there and does not answer.
@@ -60,30 +59,5 @@ func (c *Client) Kill() error {
 	if pid == 0 {
 		return nil
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return os.NewSyscallError("pidfd_open", err)
-	}
-	defer unix.Close(fd)
-	if c.pid() != pid { // it ended before the pidfd was open, which may be of another
-		return nil
-	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return os.NewSyscallError("pidfd_send_signal", err)
-	}
-	for deadline := time.Now().Add(endTime); ; {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(time.Until(deadline).Milliseconds()))
-		switch {
-		case n > 0:
-			return nil
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return os.NewSyscallError("poll", err)
-		default:
-			return fmt.Errorf("hull-net, process %d, does not end when it is killed", pid)
-		}
-	}
+	return pidfd.Kill(pid, endTime, func() (bool, error) { return c.pid() == pid, nil })
 }
