@@ -6,7 +6,8 @@
 //
 // 10.0.2.2 and fd00::2 are the gateway: with Loopback the host's 127.0.0.1 and ::1, else nothing answers there. The host's other
 // addresses are reached as they are. TCP, UDP and echo requests (ping) go through; the last where the host's
-// net.ipv4.ping_group_range has a group of the user, else they get no answer.
+// net.ipv4.ping_group_range has a group of the user, else they get no answer. Who sends a datagram to a port where nobody listens is
+// told so; other errors of the world (unreachable, time exceeded) are not passed on.
 package builtin
 
 import (
@@ -152,6 +153,7 @@ func (g *gate) stack(fd int) (*stack.Stack, error) {
 		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6},
 	})
+	g.network = s
 	device, err := fdbased.New(&fdbased.Options{FDs: []int{fd}, MTU: mtu, RXChecksumOffload: true})
 	if err != nil {
 		return nil, err
@@ -175,7 +177,7 @@ func (g *gate) stack(fd int) (*stack.Stack, error) {
 	}
 	s.SetTransportProtocolHandler(tcp.ProtocolNumber, tcp.NewForwarder(s, 0, maxDials, g.tcp).HandlePacket)
 	s.SetTransportProtocolHandler(udp.ProtocolNumber, udp.NewForwarder(s, g.udp).HandlePacket)
-	e := &echoes{gate: g, stack: s, log: os.Stderr, flows: map[stack.TransportEndpointID]*echo{}}
+	e := &echoes{gate: g, log: os.Stderr, flows: map[stack.TransportEndpointID]*echo{}}
 	s.SetTransportProtocolHandler(icmp.ProtocolNumber4, e.request)
 	s.SetTransportProtocolHandler(icmp.ProtocolNumber6, e.request)
 	return s, nil

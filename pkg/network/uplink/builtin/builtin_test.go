@@ -212,6 +212,38 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Who sends a datagram to a port where nobody listens is told, each time, and the next may find somebody.
+func TestDatagramRefused(t *testing.T) {
+	l := newLab(t, false)
+	for _, ip := range []string{host4, host6} {
+		service, err := net.ListenPacket("udp", net.JoinHostPort(ip, "0"))
+		l.must(err)
+		l.must(service.Close())
+		c, err := l.dial("udp", service.LocalAddr().String())
+		l.must(err)
+		l.must(c.SetDeadline(time.Now().Add(patience)))
+		for range 2 {
+			_, err = c.Write([]byte("anybody?"))
+			l.must(err)
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNREFUSED) {
+				t.Errorf("%s: %v, want refused", ip, err)
+			}
+		}
+		service, err = net.ListenPacket("udp", service.LocalAddr().String())
+		l.must(err)
+		defer service.Close()
+		_, err = c.Write([]byte("you"))
+		l.must(err)
+		l.must(service.SetDeadline(time.Now().Add(patience)))
+		buf := make([]byte, 16)
+		n, _, err := service.ReadFrom(buf)
+		l.must(err)
+		if string(buf[:n]) != "you" {
+			t.Errorf("%s: %q came", ip, buf[:n])
+		}
+	}
+}
+
 func TestDatagrams(t *testing.T) {
 	l := newLab(t, false)
 	for _, ip := range []string{host4, host6} {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	buffers "gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
@@ -24,10 +23,9 @@ const (
 // echoes sends the namespace's echo requests (ping) from the host, by ping sockets (icmp(7)), and brings the replies back. A
 // flow is a socket, as the kernel sets a request's identifier to its socket's own and gives a socket the replies with that.
 type echoes struct {
-	gate  *gate
-	stack *stack.Stack
-	log   io.Writer
-	once  sync.Once // to say that there are no such sockets
+	gate *gate
+	log  io.Writer
+	once sync.Once // to say that there are no such sockets
 
 	mu    sync.Mutex
 	flows map[stack.TransportEndpointID]*echo
@@ -194,14 +192,5 @@ func (e *echoes) reply(id stack.TransportEndpointID, message []byte) {
 		h.SetIdent(id.LocalPort)
 		h.SetChecksum(header.ICMPv4Checksum(h, 0))
 	}
-	route, failed := e.stack.FindRoute(nic, id.LocalAddress, id.RemoteAddress, network, false)
-	if failed != nil {
-		return
-	}
-	defer route.Release()
-	packet := stack.NewPacketBuffer(stack.PacketBufferOptions{
-		ReserveHeaderBytes: int(route.MaxHeaderLength()), Payload: buffers.MakeWithData(message),
-	})
-	defer packet.DecRef()
-	_ = route.WritePacket(stack.NetworkHeaderParams{Protocol: transport, TTL: route.DefaultTTL()}, packet)
+	e.gate.write(id, network, transport, message)
 }

@@ -29,6 +29,7 @@ type gate struct {
 	loopback bool
 	flows    chan struct{} // a place for each
 	done     func()        // called when a connection or a flow has ended
+	network  *stack.Stack
 }
 
 // target is where a connection to an address of the namespace's world goes.
@@ -143,7 +144,7 @@ func (g *gate) udp(r *udp.ForwarderRequest) bool {
 		defer g.done()
 		defer func() { <-g.flows }()
 		defer context.AfterFunc(g.ctx, func() { _ = outer.Close() })()
-		f := &flow{end: func() { _, _ = outer.Close(), inner.Close() }}
+		f := &flow{end: func() { _, _ = outer.Close(), inner.Close() }, refused: func() { g.refused(r.ID()) }}
 		f.run(outer, inner, world, newInside(endpoint, &queue))
 	}()
 	return true
@@ -151,8 +152,9 @@ func (g *gate) udp(r *udp.ForwarderRequest) bool {
 
 // flow is a conversation over UDP. It ends when nothing has come from either side for a while.
 type flow struct {
-	end  func()
-	idle *time.Timer
+	end     func()
+	refused func() // called when the world says that nobody listens
+	idle    *time.Timer
 }
 
 func (f *flow) run(outer, inner io.Writer, world, inside source) {
@@ -169,11 +171,16 @@ func (f *flow) pump(dst io.Writer, src source) {
 	for {
 		err := src.each(func(data []byte) error {
 			f.idle.Reset(idleFlow)
-			_, _ = dst.Write(data) // a datagram may be lost
+			_, err := dst.Write(data)              // a datagram may be lost
+			if errors.Is(err, unix.ECONNREFUSED) { // one before this was refused, and this one was not sent
+				f.refused()
+				_, _ = dst.Write(data)
+			}
 			return nil
 		})
-		if !errors.Is(err, unix.ECONNREFUSED) { // which is of a datagram before, and the next one may find a listener
+		if !errors.Is(err, unix.ECONNREFUSED) {
 			return
 		}
+		f.refused() // and the next one may find a listener
 	}
 }
