@@ -100,7 +100,7 @@ func (s *Service) end(ctx context.Context, c *locked, timeout time.Duration) err
 func (s *Service) takeStartBack(id string) error {
 	m, err := protocol.ReadStatus(s.dir(id))
 	if err != nil || m.State != protocol.StateStarting || m.MonitorPID < 2 {
-		return nil
+		return nil //nolint:nilerr // there is none to tell
 	}
 	return pidfd.Signal(int(m.MonitorPID), unix.SIGTERM, func() (bool, error) { return protocol.Alive(s.dir(id)) })
 }
@@ -110,7 +110,7 @@ func (s *Service) takeStartBack(id string) error {
 func (s *Service) signal(_ context.Context, c *locked, sig unix.Signal, _ bool) error {
 	m, err := protocol.ReadStatus(s.dir(c.id()))
 	if err != nil || m.PID == 0 {
-		return nil
+		return nil //nolint:nilerr // it has no process yet, or none any more
 	}
 	return pidfd.Signal(int(m.PID), sig, func() (bool, error) { return processLives(int(m.PID), uint64(m.PIDStart)), nil })
 }

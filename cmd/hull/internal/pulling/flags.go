@@ -56,19 +56,9 @@ func (f *Flags) AddTransfer(fs *pflag.FlagSet) {
 // for at the terminal.
 func (f *Flags) Options(ctx context.Context, s streams.Streams, c *config.Config) (images.PullOptions, error) {
 	o := images.PullOptions{}
-	o.OS, o.Arch, o.Variant, o.Parallel = f.os, f.arch, f.variant, uint(c.Engine.ImageParallel)
-	if f.platform != "" {
-		if f.os != "" || f.arch != "" {
-			return o, errs.Invalid("--platform option can not be specified with --arch or --os")
-		}
-		parts := strings.SplitN(f.platform, "/", 3)
-		o.OS = parts[0]
-		if len(parts) > 1 {
-			o.Arch = parts[1]
-		}
-		if len(parts) > 2 {
-			o.Variant = parts[2]
-		}
+	o.Parallel = uint(c.Engine.ImageParallel)
+	if err := f.choose(&o); err != nil {
+		return o, err
 	}
 	for i := range f.keys {
 		path, secret, ok := strings.Cut(f.keys[i], ":")
@@ -108,6 +98,26 @@ func (f *Flags) Options(ctx context.Context, s streams.Streams, c *config.Config
 		o.Choose = chooser(s)
 	}
 	return o, err
+}
+
+// choose says for which platform the image is to be.
+func (f *Flags) choose(o *images.PullOptions) error {
+	o.OS, o.Arch, o.Variant = f.os, f.arch, f.variant
+	if f.platform == "" {
+		return nil
+	}
+	if f.os != "" || f.arch != "" {
+		return errs.Invalid("--platform option can not be specified with --arch or --os")
+	}
+	parts := strings.SplitN(f.platform, "/", 3)
+	o.OS = parts[0]
+	if len(parts) > 1 {
+		o.Arch = parts[1]
+	}
+	if len(parts) > 2 {
+		o.Variant = parts[2]
+	}
+	return nil
 }
 
 // again says how often, and how soon, it is tried again.
