@@ -72,6 +72,15 @@ func NewSandbox(t testing.TB) *Sandbox {
 	return s
 }
 
+// NoKeyrings spares containers their keyrings: a user has 200 keys (keyrings(7), kernel.keys.maxkeys).
+func (s *Sandbox) NoKeyrings(t testing.TB) {
+	t.Helper()
+	path := filepath.Join(s.Dir, "home/.config/containers/containers.conf")
+	text, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, append(text, "keyring = false\n"...), 0o600))
+}
+
 // Hull runs hull in the sandbox.
 func (s *Sandbox) Hull(t testing.TB, args ...string) (string, error) {
 	t.Helper()

@@ -258,21 +258,6 @@ func (b *box) startMany(count, atOnce int, flags func(i int) string) {
 	}
 }
 
-// noKeyrings spares containers their keyrings: a user has 200 keys (keyrings(7), kernel.keys.maxkeys).
-func (b *box) noKeyrings() {
-	b.t.Helper()
-	f, err := os.OpenFile(filepath.Join(b.Dir, "home/.config/containers/containers.conf"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if _, err := f.WriteString("keyring = false\n"); err != nil {
-		b.t.Error(err)
-	}
-	if err := f.Close(); err != nil {
-		b.t.Error(err)
-	}
-}
-
 // different fails the case if containers c0, c1 … on network one do not have an address each.
 func (b *box) different(count int) {
 	b.t.Helper()
@@ -299,7 +284,7 @@ func (b *box) costs(what string, began time.Time) {
 }
 
 func containersOnOne(b *box) {
-	b.noKeyrings()
+	b.NoKeyrings(b.t)
 	b.must("network create one")
 	began := time.Now()
 	b.startMany(*manyContainers, 4, func(int) string { return "--network one" })
