@@ -140,7 +140,22 @@ func configure() error {
 			return fmt.Errorf("add the default route by %s: %w", gateway, err)
 		}
 	}
+	awaitLocal(net6.Addr())
 	return nil
+}
+
+// settling is how long the kernel may take to take an address over.
+const settling = time.Second
+
+// awaitLocal waits until the kernel takes packets for an address of IPv6: a worker of its own makes the route, a moment after the
+// address was added. The first answer to come in would be lost. Later than settling it is soon.
+func awaitLocal(address netip.Addr) {
+	for deadline := time.Now().Add(settling); time.Now().Before(deadline); <-time.After(time.Millisecond) {
+		routes, err := netlink.RouteGet(address.AsSlice())
+		if err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL {
+			return
+		}
+	}
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {
