@@ -239,17 +239,9 @@ func (s *Service) digestIn(ctx context.Context, image string) (string, error) {
 
 // ManifestRm removes lists. What is an image is an error, and nothing is removed then.
 func (s Lists) ManifestRm(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error) {
-	reports, failed := s.removeLists(ctx, refs, o)
-	if err := s.sweepListed(ctx); err != nil { // also when there was nothing to remove: a killed command may have begun it
-		failed = append(failed, err)
-	}
-	return reports, failed
-}
-
-func (s Lists) removeLists(ctx context.Context, refs []string, o define.ImageRemoveOptions) ([]define.ImageRemoveReport, []error) {
 	for _, ref := range refs {
 		if _, err := s.list(ctx, ref); err != nil && (!o.Ignore || !errdefs.IsNotFound(err)) {
-			return nil, []error{err}
+			return nil, s.swept(ctx, []error{err}) // a killed command may have removed it
 		}
 	}
 	return s.Remove(ctx, refs, o)

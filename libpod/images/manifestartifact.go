@@ -86,6 +86,14 @@ func (s *Service) sweepListed(ctx context.Context) error {
 	return s.keepListed(ctx, store)
 }
 
+// swept is sweepListed behind what has failed before.
+func (s *Service) swept(ctx context.Context, failed []error) []error {
+	if err := s.sweepListed(ctx); err != nil {
+		failed = append(failed, err)
+	}
+	return failed
+}
+
 func (s *Service) keepListed(ctx context.Context, store *artifacts.Store) error {
 	all, err := s.layers.Images(ctx)
 	if err != nil {

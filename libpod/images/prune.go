@@ -37,7 +37,7 @@ func (s *Service) Prune(ctx context.Context, o define.ImagePruneOptions) ([]defi
 			failed = append(failed, err)
 		}
 	}
-	return reports, failed
+	return reports, s.swept(ctx, failed)
 }
 
 // builds are the containers that builds left, by image; none unless they are asked for.

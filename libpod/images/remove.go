@@ -42,7 +42,7 @@ func (s *Service) Remove(ctx context.Context, refs []string, o define.ImageRemov
 			failed = append(failed, err)
 		}
 	}
-	return reports, failed
+	return reports, s.swept(ctx, failed)
 }
 
 // youngestFirst is all images with children before their parents.
