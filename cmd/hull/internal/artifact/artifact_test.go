@@ -84,7 +84,7 @@ func run(t *testing.T, f *fake, maker func(Deps) *cobra.Command, args ...string)
 
 func TestFlags(t *testing.T) {
 	f := &fake{}
-	hex := d.Encoded() + "\n"
+	hex, certs := d.Encoded()+"\n", t.TempDir()
 	for _, c := range []struct {
 		maker func(Deps) *cobra.Command
 		line  string
@@ -94,7 +94,7 @@ func TestFlags(t *testing.T) {
 		{NewAdd, "--annotation a=b=c --file-type x/y --type t --replace n p q", hex, []string{"n", "p", "q"}},
 		{NewRm, "-i a b", hex, []string{"a", "b"}},
 		{NewExtract, "--title t a p", "", []string{"a", "p"}},
-		{NewPull, "-q --cert-dir c --creds ann:pw --retry 1 --retry-delay 2s --tls-verify=false a", hex, []string{"a"}},
+		{NewPull, "-q --cert-dir " + certs + " --creds ann:pw --retry 1 --retry-delay 2s --tls-verify=false a", hex, []string{"a"}},
 		{NewPush, "--digestfile f --creds ann:pw --retry 1 a", "", []string{"a"}},
 	} {
 		if out, err := run(t, f, c.maker, strings.Fields(c.line)...); err != nil || out != c.want || !reflect.DeepEqual(f.asked, c.asked) {
@@ -106,7 +106,7 @@ func TestFlags(t *testing.T) {
 		t.Errorf("%+v, %+v, %+v", f.add, f.rm, f.extract)
 	}
 	p := f.pull
-	if p.Access.User != "ann" || p.Access.CertDir != "c" || *p.Access.TLSVerify || p.Retry != 1 || p.RetryDelay != 2*time.Second || p.Progress != nil {
+	if p.Access.User != "ann" || p.Access.CertDir != certs || *p.Access.TLSVerify || p.Retry != 1 || p.RetryDelay != 2*time.Second || p.Progress != nil {
 		t.Errorf("%+v", p)
 	}
 	if q := f.push; q.Access.Password != "pw" || q.DigestFile != "f" || q.Retry != 1 || q.Progress == nil {
