@@ -51,12 +51,19 @@ func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache 
 	go func() { // ends with the layer, or soon after Close
 		defer close(b.filled)
 		err := b.spool.fill(interruptible{ctx, diff}, "", layers[0].UncompressedSize)
+		if err != nil {
+			_, _ = io.CopyN(io.Discard, diff, drained)
+		}
 		if closeErr := diff.Close(); err == nil && closeErr != nil { // what has been read is what it is
 			cancel(closeErr)
 		}
 	}()
 	return b, layers[0].UncompressedSize, nil
 }
+
+// drained is how many bytes of a layer that nobody wants any more are still read: the library's reader is not made to be closed
+// while it works, and most layers end before.
+const drained = 16 << 20
 
 // flowingBlob is a layer on its way out.
 type flowingBlob struct {
