@@ -42,7 +42,8 @@ func (r Runtime) forget(id string) bool {
 		return false
 	}
 	spec, err := os.ReadFile(filepath.Join(dir, "config.json"))
-	if err != nil || bytes.Contains(spec, []byte(`"hooks"`)) || !removeCgroup(*s.CgroupPath) {
+	looked := errors.Is(err, os.ErrNotExist) // by a forget that was killed when it had taken it away
+	if err != nil && !looked || bytes.Contains(spec, []byte(`"hooks"`)) || !removeCgroup(*s.CgroupPath) {
 		return false
 	}
 	entries, err := os.ReadDir(dir)

@@ -42,6 +42,10 @@ func TestForget(t *testing.T) {
 			status: `{"pid":` + gone + `,"cgroup-path":"","systemd-cgroup":false}`, spec: plain,
 			change: func(r *Runtime, _ string) error { r.Flags = []string{"--debug"}; return nil },
 		},
+		"half forgotten by one that was killed": {
+			status: `{"pid":` + gone + `,"cgroup-path":"","systemd-cgroup":false}`, spec: plain,
+			change: func(_ *Runtime, dir string) error { return os.Remove(filepath.Join(dir, "config.json")) }, want: true,
+		},
 		"a folder in it": {
 			status: `{"pid":` + gone + `,"cgroup-path":"","systemd-cgroup":false}`, spec: plain,
 			change: func(_ *Runtime, dir string) error { return os.Mkdir(filepath.Join(dir, "more"), 0o700) },
