@@ -32,8 +32,7 @@ type box struct {
 func newBox(t *testing.T, base string) *box {
 	t.Helper()
 	b := &box{Sandbox: env.NewSandbox(t), t: t, base: base}
-	// Where the log of points lies is nothing that a job of hull-image needs, so it would come to no point.
-	b.Vars = append(b.Vars, "HULL_FAILPOINT_HELPERS="+b.helpers(), "HULL_LANDLOCK=off")
+	b.Vars = append(b.Vars, "HULL_FAILPOINT_HELPERS="+b.helpers())
 	return b
 }
 

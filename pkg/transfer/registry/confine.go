@@ -14,7 +14,7 @@ import (
 	"hull.dev/hull/pkg/errs"
 )
 
-// landlockVariable is the environment variable that, as "off", leaves jobs with all of the user's files.
+// landlockVariable is the environment variable that, as "on", takes from jobs the files that they do not need.
 const landlockVariable = "HULL_LANDLOCK"
 
 // reach is which files a job may read, and which it may also write: a path stands for all that lies below it. One that is
@@ -40,9 +40,9 @@ var led = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs", "/etc/pki
 // Landlock in the kernel, or with one that forbids every rename between folders, it takes nothing.
 func confine(r reach) error {
 	switch os.Getenv(landlockVariable) {
-	case "off":
+	case "", "off":
 		return nil
-	case "", "on":
+	case "on":
 	default:
 		return errs.Invalid("%s=%q is neither on nor off", landlockVariable, os.Getenv(landlockVariable))
 	}
