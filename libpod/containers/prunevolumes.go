@@ -27,7 +27,7 @@ func (u Unused) PruneVolumes(ctx context.Context, filters []string) ([]define.Vo
 	if err != nil {
 		return nil, []error{err}
 	}
-	if err := s.removePruned(); err != nil {
+	if err := u.RemovePruned(); err != nil {
 		return nil, []error{err}
 	}
 	all, err := s.State.ListVolumes(ctx)
@@ -85,9 +85,9 @@ func (s *Service) dropVolume(ctx context.Context, v *define.Volume) (bool, error
 	return true, nil
 }
 
-// removePruned finishes what a killed prune began.
-func (s *Service) removePruned() error {
-	left, err := filepath.Glob(filepath.Join(s.Dirs.Volumes, state.PrunedPrefix+"*"))
+// RemovePruned finishes what a killed prune began.
+func (u Unused) RemovePruned() error {
+	left, err := filepath.Glob(filepath.Join(u.Containers.Dirs.Volumes, state.PrunedPrefix+"*"))
 	if err != nil {
 		return err
 	}

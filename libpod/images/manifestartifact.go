@@ -25,10 +25,12 @@ type ArtifactOptions struct {
 	SubjectOf             string // what the artifact belongs to: an image, by any of its names; "" is nothing
 }
 
+func (s *Service) listsDir() string { return filepath.Join(s.layers.GraphRoot(), "hull", "lists") }
+
 // listed is where the artifacts of lists are until the lists are pushed: an OCI layout in <graph root>/hull/lists. It has the
 // lock that keeps who makes one and who removes those without a list apart.
 func (s *Service) listed(ctx context.Context) (*artifacts.Store, *lockfile.Lock, error) {
-	dir := filepath.Join(s.layers.GraphRoot(), "hull", "lists")
+	dir := s.listsDir()
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return nil, nil, err
 	}
@@ -75,7 +77,7 @@ func (s Lists) ManifestAddArtifact(ctx context.Context, list string, files []str
 
 // sweepListed removes the artifacts that no list names any more, also those whose list a killed command did not come to.
 func (s *Service) sweepListed(ctx context.Context) error {
-	if _, err := os.Stat(filepath.Join(s.layers.GraphRoot(), "hull", "lists")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(s.listsDir()); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	store, lock, err := s.listed(ctx)

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/libpod/define"
-	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network/wire"
 )
@@ -138,13 +137,7 @@ func (s *Service) repairFiles(ctx context.Context) error {
 	for _, v := range rows {
 		failed = append(failed, os.MkdirAll(v.Mountpoint, 0o755))
 	}
-	pruned, err := filepath.Glob(filepath.Join(s.Dirs.Volumes, state.PrunedPrefix+"*"))
-	if err != nil {
-		return err
-	}
-	for _, path := range pruned {
-		failed = append(failed, os.RemoveAll(path))
-	}
+	failed = append(failed, s.Unused.RemovePruned())
 	files, err := s.checkFiles()
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type Containers interface {
 type Unused interface {
 	Prune(ctx context.Context, filters []string) ([]define.PruneReport, []error)
 	PruneVolumes(ctx context.Context, filters []string) ([]define.VolumePruneReport, []error)
+	RemovePruned() error // what a killed PruneVolumes has left
 }
 
 // Networks removes those that no container is on, and returns their names.

@@ -4,7 +4,7 @@ import "golang.org/x/sys/unix"
 
 // denied are system calls that moving images needs in none of its ways, nor do the programs that it starts (gzip, gpg,
 // credential helpers): what reaches into other processes, keys, the kernel, its clock, and files past every path. Mounts and
-// namespaces stay: the store tries out overlay when it is opened. Once it is, Landlock takes the mounts, and files
+// namespaces stay: the store tries out overlay when it is opened. Once it is, Landlock may take the mounts, and files
 // (registry/confine.go).
 var denied = append([]uint32{
 	unix.SYS_ACCT, unix.SYS_ADD_KEY, unix.SYS_ADJTIMEX, unix.SYS_BPF, unix.SYS_CLOCK_ADJTIME, unix.SYS_CLOCK_SETTIME,

@@ -16,6 +16,7 @@ import (
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network/uplink"
 	"hull.dev/hull/pkg/network/wire"
+	"hull.dev/hull/pkg/pidfd"
 )
 
 // pauses between two starts of a way out that does not come up.
@@ -115,7 +116,7 @@ func (w *way) keep(ctx context.Context) {
 		w.mu.Unlock()
 		if err == nil {
 			came, pause = true, firstPause
-			outlive(running)
+			outlive(ctx, running)
 		}
 		select {
 		case <-w.over:
@@ -203,16 +204,8 @@ func (w *way) adopt() (r uplink.Running, err error) {
 }
 
 // outlive returns when the process has ended, and takes its exit if it is a child's.
-func outlive(r uplink.Running) {
-	if fd, err := unix.PidfdOpen(r.PID, 0); err == nil {
-		for {
-			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
-			if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
-				break
-			}
-		}
-		_ = unix.Close(fd)
-	}
+func outlive(ctx context.Context, r uplink.Running) {
+	_ = pidfd.Await(ctx, r.PID) // one that cannot be waited for is as good as ended: the next start finds it
 	var status unix.WaitStatus
 	_, _ = unix.Wait4(r.PID, &status, unix.WNOHANG, nil)
 }

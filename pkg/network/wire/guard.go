@@ -2,11 +2,9 @@ package wire
 
 import (
 	"context"
-	"errors"
-	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"hull.dev/hull/pkg/pidfd"
 )
 
 // How long after the end of hull-net its guard leaves it to the monitors to start the next, and how long it waits at most when
@@ -20,7 +18,7 @@ const (
 // faster; the guard is for the time after the last has left, in which links and a way out are there yet.
 func (c *Client) Guard(ctx context.Context) {
 	for wait := grace; ; {
-		if pid := c.pid(); pid != 0 && awaitEnd(ctx, pid) == nil {
+		if pid := c.pid(); pid != 0 && pidfd.Await(ctx, pid) == nil {
 			wait = grace
 		}
 		timer := time.NewTimer(wait)
@@ -56,29 +54,7 @@ func (c *Client) startOne(ctx context.Context) {
 		}
 	}
 	go func() { // it is ours, and would stay a zombie
-		_ = awaitEnd(context.WithoutCancel(ctx), child.pid)
+		_ = pidfd.Await(context.WithoutCancel(ctx), child.pid)
 		_, _ = child.ended()
 	}()
-}
-
-// awaitEnd returns when the process has ended, without a thread that waits.
-func awaitEnd(ctx context.Context, pid int) error {
-	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return os.NewSyscallError("pidfd_open", err)
-	}
-	f := os.NewFile(uintptr(fd), "pidfd")
-	defer f.Close()
-	defer context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })()
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return raw.Read(func(fd uintptr) bool {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
-	})
 }
