@@ -24,6 +24,9 @@ const (
 	maxDelay   = time.Minute     // also of what a registry asks for
 )
 
+// readTries are the tries, after the first, of what only reads, and so takes no --retry: as many as a pull has by default.
+const readTries = 3
+
 // tries are the tries of one thing: of a request, or of a blob from where it broke.
 type tries struct {
 	job   *job
@@ -36,8 +39,11 @@ type tries struct {
 
 // tries begins the tries that the request allows.
 func (j *job) tries() *tries {
-	t := &tries{job: j, most: j.request.Pull.Retry, fixed: j.request.Pull.RetryDelay, asked: j.askedFor}
-	if j.request.Op == transfer.OpPush || j.request.Op == transfer.OpArtifactPush {
+	t := &tries{job: j, most: readTries, asked: j.askedFor}
+	switch j.request.Op {
+	case transfer.OpPull, transfer.OpArtifactPull:
+		t.most, t.fixed = j.request.Pull.Retry, j.request.Pull.RetryDelay
+	case transfer.OpPush, transfer.OpArtifactPush:
 		t.most, t.fixed = j.request.Push.Retry, j.request.Push.RetryDelay
 	}
 	return t

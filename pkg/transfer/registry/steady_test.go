@@ -114,6 +114,14 @@ func TestRetryAfter(t *testing.T) {
 	if _, err := r.pull(l, transfer.Pull{Retry: 1, RetryDelay: time.Millisecond}); err != nil {
 		t.Errorf("it said when to come again: %v", err)
 	}
+	until.Store(0)
+	verify := false
+	_, err := r.job(transfer.Request{
+		Op: transfer.OpInspect, Pull: transfer.Pull{Reference: "docker://" + l.host() + "/x:1"}, Access: transfer.Access{TLSVerify: &verify},
+	})
+	if err != nil {
+		t.Errorf("what only reads and has no --retry is tried again too: %v", err)
+	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for text, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, "-7": 0, "99999999999999": 0, "soon": 0,
