@@ -9,6 +9,7 @@ import (
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/rootless"
 	"hull.dev/hull/pkg/transfer"
 )
 
@@ -26,7 +27,20 @@ func newTransfer(c *config.Config) *transfer.Client {
 	if err != nil {
 		path = "" // a job says that it is missing
 	}
-	return &transfer.Client{Path: path}
+	client := &transfer.Client{Path: path}
+	if len(c.Engine.Env.Values) == 0 { // else the one that was executed before these were set lacks them
+		client.Early = early
+	}
+	return client
+}
+
+// early is the hull-image that was executed before Go began.
+func early() *transfer.Started {
+	h := rootless.TakeHelper("hull-image")
+	if h == nil {
+		return nil
+	}
+	return &transfer.Started{Path: h.Path, PID: h.PID, Socket: h.Socket, Stderr: h.Stderr}
 }
 
 // helloPath is the program of the built-in image, "" when it is not installed.

@@ -14,6 +14,7 @@ import (
 	_ "hull.dev/hull/pkg/hugeheap" // faster by a third
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/transfer"
+	_ "hull.dev/hull/pkg/transfer/confine"
 	"hull.dev/hull/pkg/transfer/registry"
 )
 

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,17 +21,8 @@ int hull_entered_errno = 0;
 int hull_joined = 0;
 unsigned hull_uid = 0;
 unsigned hull_gid = 0;
-char hull_monitor_path[4096 + 32];
-int hull_monitor_pid = 0;
-int hull_monitor_socket = -1;
 
-// Words of the command line, read from /proc: a constructor of a static program has no argv.
-struct words {
-	char text[65536];
-	size_t size;
-};
-
-static int read_words(struct words *w)
+static int read_words(struct hull_words *w)
 {
 	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -47,7 +37,7 @@ static int read_words(struct words *w)
 	return n < 0 ? -1 : 0;
 }
 
-static int among(const char *word, const char *const *list)
+int hull_among(const char *word, const char *const *list)
 {
 	for (; *list; list++)
 		if (!strcmp(word, *list))
@@ -57,7 +47,7 @@ static int among(const char *word, const char *const *list)
 
 // needs_namespace looks for the command word. A wrong yes costs a setns; a wrong no is mended in Go, which enters
 // when the command turns out to need it. So globals that take a value need not all be known here.
-static int needs_namespace(const struct words *w)
+static int needs_namespace(const struct hull_words *w)
 {
 	static const char *const none[] = {"version", "help", "completion", "ps", "inspect", "logs", "events", "port",
 					   "exists", "wait", "list", "ls", "__complete", "__completeNoDesc",
@@ -72,9 +62,9 @@ static int needs_namespace(const struct words *w)
 			return 0;
 	p = w->text + strlen(w->text) + 1;
 	for (; p < end; p += strlen(p) + 1) {
-		if (among(p, none))
+		if (hull_among(p, none))
 			return 0;
-		if (!among(p, noun) && *p != '-')
+		if (!hull_among(p, noun) && *p != '-')
 			return 1;
 		if (*p == '-' && !strchr(p, '='))
 			return 1;
@@ -234,89 +224,9 @@ static void become_pause(void)
 	}
 }
 
-// starts_process reports whether the command will start a container or a process in one. A wrong yes costs a monitor that
-// ends with the command; a wrong no is made good for in Go.
-static int starts_process(const struct words *w)
-{
-	static const char *const starts[] = {"run", "exec", "start", NULL};
-	const char *p = w->text + strlen(w->text) + 1, *end = w->text + w->size;
-	while (p < end && (!strcmp(p, "container") || (*p == '-' && strchr(p, '='))))
-		p += strlen(p) + 1;
-	return p < end && among(p, starts);
-}
-
-// monitor_path finds hull-conmon where pkg/config looks first.
-static int monitor_path(char *out, size_t size)
-{
-	static const char *const places[] = {"hull-conmon", "../libexec/hull/hull-conmon", NULL};
-	char exe[4096];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	if (n <= 0)
-		return -1;
-	exe[n] = '\0';
-	*strrchr(exe, '/') = '\0';
-	for (int i = 0; places[i]; i++) {
-		n = snprintf(out, size, "%s/%s", exe, places[i]);
-		if (n > 0 && (size_t)n < size && !access(out, X_OK))
-			return 0;
-	}
-	return -1;
-}
-
-// start_monitor executes the monitor that the command is going to need, so that both start beside each other: the Go
-// runtime of each takes 10 ms where page faults are dear. It waits on its socket for a request and ends with that. What
-// it gets is what libpod/internal/monitor gives to those it starts itself.
-static void start_monitor(void)
-{
-	static char zone[256];
-	static char *argv[] = {"hull-conmon", NULL};
-	static char *env[] = {HULL_MONITOR_PROCS, HULL_MONITOR_GC, NULL, NULL};
-	const char *tz = getenv("TZ");
-	int pair[2];
-	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0)
-			return; // ours would take its place
-	if (tz) {
-		int n = snprintf(zone, sizeof(zone), "TZ=%s", tz);
-		if (n < 0 || (size_t)n >= sizeof(zone))
-			return;
-		env[2] = zone;
-	}
-	if (monitor_path(hull_monitor_path, sizeof(hull_monitor_path)) < 0)
-		return;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0)
-		return;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-		close(null);
-		return;
-	}
-	pid_t pid = vfork();
-	if (!pid) {
-		setsid();
-		for (int fd = 0; fd < 3; fd++)
-			dup2(null, fd);
-		if (pair[1] == 3)
-			fcntl(3, F_SETFD, 0);
-		else
-			dup2(pair[1], 3);
-		syscall(SYS_close_range, 4, ~0U, 0);
-		execve(hull_monitor_path, argv, env);
-		_exit(127);
-	}
-	close(null);
-	close(pair[1]);
-	if (pid < 0) {
-		close(pair[0]);
-		return;
-	}
-	hull_monitor_pid = pid;
-	hull_monitor_socket = pair[0];
-}
-
 __attribute__((constructor)) static void hull_enter(void)
 {
-	static struct words w;
+	static struct hull_words w;
 	if (getenv("_HULL_PAUSE")) {
 		unsetenv("_HULL_PAUSE");
 		become_pause();
@@ -340,6 +250,5 @@ __attribute__((constructor)) static void hull_enter(void)
 		if (hull_entered != HULL_ENTERED)
 			return;
 	}
-	if (starts_process(&w))
-		start_monitor();
+	hull_start_helper(&w);
 }

@@ -2,6 +2,8 @@
 #ifndef HULL_ENTER_H
 #define HULL_ENTER_H
 
+#include <stddef.h>
+
 #define HULL_NOT_ENTERED 0 // no pause process, or we are root already
 #define HULL_ENTERED 1     // inside the user's namespaces, as root there
 #define HULL_NOT_NEEDED 2  // the command word says that it works outside
@@ -13,11 +15,21 @@ extern int hull_joined;   // entered by this process, not by the one that starte
 extern unsigned hull_uid; // of the user on the host, when entered
 extern unsigned hull_gid;
 
-// A monitor for the process that the command will start, executed before Go.
+// What the command is going to need, executed before Go (helper_linux.c).
 #define HULL_MONITOR_PROCS "GOMAXPROCS=1"
 #define HULL_MONITOR_GC "GOGC=30"
-extern char hull_monitor_path[4096 + 32];
-extern int hull_monitor_pid;    // 0: there is none
-extern int hull_monitor_socket; // our end
+extern char hull_helper_path[4096 + 64];
+extern int hull_helper_pid;    // 0: there is none
+extern int hull_helper_socket; // our end
+extern int hull_helper_stderr; // what it complains of is read here; -1: from nowhere
+
+// Words of the command line, read from /proc: a constructor of a static program has no argv.
+struct hull_words {
+	char text[65536];
+	size_t size;
+};
+
+int hull_among(const char *word, const char *const *list);
+void hull_start_helper(const struct hull_words *w);
 
 #endif

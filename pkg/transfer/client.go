@@ -2,17 +2,16 @@ package transfer
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // grace is how long hull-image may take to put the store in order after its job was cancelled.
@@ -23,31 +22,24 @@ type Client struct {
 	Path string   // of the executable
 	Env  []string // its environment; nil is hull's own. What tells the storage library of rootless must be in it.
 
+	// Early returns a hull-image that was executed before the client was there, once; nil: there is none.
+	Early func() *Started
+
 	mu    sync.Mutex
 	ahead chan *process // of one that Ahead starts; nil: there is none
 }
 
-// process is a hull-image that waits for its job.
-type process struct {
-	cmd    *exec.Cmd
-	ask    *os.File // the request goes in here; its end cancels the job
-	answer *os.File
-	stderr tail
-	err    error // why it could not be started
-}
-
 // Ahead starts a hull-image for the next Run, beside what the caller does until then: it takes as long as looking an image
-// up. A Run that hands it files starts its own. release, which is called in the end, ends one that got no job.
+// up. release, which is called in the end, ends one that got no job.
 func (c *Client) Ahead() (release func()) {
 	started := make(chan *process, 1)
 	c.mu.Lock()
 	c.ahead = started
 	c.mu.Unlock()
-	go func() { started <- c.start(nil, nil) }()
+	go func() { started <- c.start() }()
 	return func() {
-		if p := c.take(); p != nil && p.err == nil {
-			_ = errors.Join(p.ask.Close(), p.answer.Close())
-			go func() { _ = p.cmd.Wait() }()
+		if p := c.take(); p != nil {
+			p.release()
 		}
 	}
 }
@@ -72,67 +64,55 @@ func (c *Client) Run(ctx context.Context, r Request, stdin *os.File, onProgress 
 	if err != nil {
 		return Result{}, err
 	}
-	var p *process
-	if stdin == nil && r.Output == nil {
-		p = c.take()
-	}
+	p := c.take()
 	if p == nil {
-		p = c.start(stdin, r.Output)
+		p = c.start()
 	}
 	if p.err != nil {
 		return Result{}, p.err
 	}
-	defer p.answer.Close()
-	defer p.ask.Close()
+	defer p.socket.Close()
 	stop := context.AfterFunc(ctx, func() {
-		_ = p.ask.Close()
-		time.AfterFunc(grace, func() { _ = p.cmd.Process.Kill() })
+		p.hangUp()
+		time.AfterFunc(grace, p.kill)
 	})
 	defer stop()
-	_, _ = p.ask.Write(append(request, '\n')) // a process that died tells more by its answer than EPIPE does
-	result, err := receive(p.answer, onProgress)
-	if err != nil && errors.Is(err, errLongLine) {
-		_ = p.cmd.Process.Kill()
+	if err := p.ask(append(request, '\n'), stdin, r.Output); err != nil {
+		p.kill()
+		return Result{}, errors.Join(err, p.wait())
 	}
-	ended := p.cmd.Wait()
+	result, err := receive(p.socket, onProgress)
+	if err != nil && errors.Is(err, errLongLine) {
+		p.kill()
+	}
+	ended := p.wait()
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return Result{}, context.Cause(ctx)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return Result{}, died(ended, p.stderr.String())
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, unix.ECONNRESET):
+		return Result{}, died(ended, p.lastWords())
 	case err != nil:
 		return Result{}, err
 	}
 	return *result, nil
 }
 
-func (c *Client) start(stdin, stdout *os.File) *process {
-	p := &process{cmd: exec.Command(c.Path)} //nolint:noctx // ending the request pipe cancels the job; Run's kill is the last resort
-	p.cmd.Env, p.cmd.Dir = c.Env, "/"
-	p.cmd.Stderr = &p.stderr
-	if stdin != nil {
-		p.cmd.Stdin = stdin
+// start is the process that was executed early, if it is the one that is wanted, or a new one.
+func (c *Client) start() *process {
+	if c.Early != nil {
+		if s := c.Early(); s != nil {
+			p := newProcess(*s)
+			if s.Path == c.Path {
+				return p
+			}
+			p.release()
+		}
 	}
-	if stdout != nil {
-		p.cmd.Stdout = stdout
-	}
-	asks, ask, err := os.Pipe()
+	s, err := execute(c.Path, c.Env)
 	if err != nil {
-		p.err = err
-		return p
+		return &process{err: err}
 	}
-	answer, answers, err := os.Pipe()
-	if err != nil {
-		p.err = errors.Join(err, asks.Close(), ask.Close())
-		return p
-	}
-	p.ask, p.answer = ask, answer
-	p.cmd.ExtraFiles = []*os.File{asks, answers}
-	err = startConfined(p.cmd)
-	if err = errors.Join(err, asks.Close(), answers.Close()); err != nil {
-		p.err = errors.Join(fmt.Errorf("start %q: %w", c.Path, err), ask.Close(), answer.Close())
-	}
-	return p
+	return newProcess(s)
 }
 
 // receive reads until the answer.
@@ -168,26 +148,4 @@ func died(ended error, stderr string) error {
 		return fmt.Errorf("hull-image ended before its job was done: %s: %s", how, stderr)
 	}
 	return fmt.Errorf("hull-image ended before its job was done: %s", how)
-}
-
-// tail keeps the end of what is written to it.
-type tail struct{ buf []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	const keep = 64 << 10
-	t.buf = append(t.buf, p...)
-	if extra := len(t.buf) - keep; extra > 0 {
-		t.buf = append(t.buf[:0], t.buf[extra:]...)
-	}
-	return len(p), nil
-}
-
-// String is the line that says most: the first of a panic, else the last.
-func (t *tail) String() string {
-	text := string(bytes.TrimSpace(t.buf))
-	if i := strings.Index(text, "panic: "); i >= 0 {
-		text, _, _ = strings.Cut(text[i:], "\n")
-		return text
-	}
-	return text[strings.LastIndexByte(text, '\n')+1:]
 }

@@ -1,12 +1,14 @@
 // Package transfer is what hull and hull-image say to each other. hull-image is the program that reads archives and talks
 // to registries: slow to start and exposed to data of strangers, so it is apart from the one that users run all day.
 //
-// hull starts hull-image once per job, inside the same user and mount namespaces. These descriptors matter:
+// hull starts hull-image once per job, inside the same user and mount namespaces, mostly before it knows the job
+// (pkg/rootless). Descriptor 3 is a stream socket:
 //
-//	0  the archive, when it comes from hull's standard input; else /dev/null
-//	1  where an archive is written to that hull asked for; else /dev/null
-//	3  hull → hull-image: one Request as JSON; then nothing, and its end means that hull is gone: the job is cancelled
-//	4  hull-image → hull: one Message as JSON per line: any number with Progress, one with Result or Error, the end
+//	hull → hull-image: one Request as JSON; then nothing, and its end means that hull is gone: the job is cancelled
+//	hull-image → hull: one Message as JSON per line: any number with Progress, one with Result or Error, the end
+//
+// With the request come no files or two, which become descriptors 0 and 1, else /dev/null: the archive, when it comes from
+// hull's standard input, and where an archive is written to that hull asked for.
 //
 // Descriptor 2 is collected; its last line is what is told when hull-image dies without a Result or Error. A Message is
 // at most maxLine bytes. Names and paths travel as they are; no secret is an argument.
@@ -22,8 +24,7 @@ const (
 	version = 1
 	maxLine = 1 << 20
 
-	requestFD = 3
-	answerFD  = 4
+	socketFD = 3
 )
 
 // Operations of a Request.

@@ -19,13 +19,57 @@ import (
 // Handler does a job. It may call progress from any goroutine until it returns.
 type Handler func(ctx context.Context, r Request, progress func(Progress)) (Result, error)
 
-// Serve is hull-image's side: it reads the request from descriptor 3, runs handle and writes what comes of it to
-// descriptor 4. The context that handle gets ends when hull goes away. The error is for a caller that is not hull.
+// Serve is hull-image's side: it reads the request from descriptor 3, runs handle and writes what comes of it there. The
+// context that handle gets ends when hull goes away. The error is for a caller that is not hull.
 func Serve(ctx context.Context, handle Handler) error {
 	if err := closeInherited(); err != nil {
 		return err
 	}
-	return serve(ctx, os.NewFile(requestFD, "request"), os.NewFile(answerFD, "answer"), handle)
+	return serve(ctx, &requests{}, os.NewFile(socketFD, "socket"), handle)
+}
+
+// requests reads the socket. Files that come along take the places of standard input and output.
+type requests struct{}
+
+func (*requests) Read(p []byte) (int, error) {
+	oob := make([]byte, unix.CmsgSpace(2*4))
+	for {
+		n, oobn, _, _, err := unix.Recvmsg(socketFD, p, oob, unix.MSG_CMSG_CLOEXEC)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return 0, os.NewSyscallError("recvmsg", err)
+		case oobn > 0:
+			if err := takeFiles(oob[:oobn]); err != nil {
+				return 0, err
+			}
+		}
+		if n == 0 {
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+func takeFiles(oob []byte) error {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		files, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			return err
+		}
+		for i, fd := range files {
+			if err := unix.Dup3(fd, i, 0); err != nil {
+				return os.NewSyscallError("dup3", err)
+			}
+			_ = unix.Close(fd)
+		}
+	}
+	return nil
 }
 
 // closeInherited closes what hull's caller had open and hull passed on without knowing: descriptors over the protocol's
@@ -37,16 +81,14 @@ func closeInherited() error {
 	}
 	for _, e := range open {
 		fd, err := strconv.Atoi(e.Name())
-		if err != nil || fd <= answerFD {
+		if err != nil || fd <= socketFD {
 			continue
 		}
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
 			_ = unix.Close(fd)
 		}
 	}
-	// Children of this process, which the storage library makes of it, need neither of these.
-	unix.CloseOnExec(requestFD)
-	unix.CloseOnExec(answerFD)
+	unix.CloseOnExec(socketFD) // children of this process, which the storage library makes of it, do not need it
 	return nil
 }
 

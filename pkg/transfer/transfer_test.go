@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
-	"golang.org/x/sys/unix"
-
 	"hull.dev/hull/pkg/errs"
 )
 
@@ -43,17 +41,16 @@ func play(ctx context.Context, r Request, progress func(Progress)) (Result, erro
 	case "panic":
 		panic("oh no")
 	case "flood":
-		_, _ = os.NewFile(answerFD, "").Write(bytes.Repeat([]byte("x"), maxLine+2))
+		_, _ = os.NewFile(socketFD, "").Write(bytes.Repeat([]byte("x"), maxLine+2))
 	case "nonsense":
-		_, _ = os.NewFile(answerFD, "").WriteString("nonsense\n")
+		_, _ = os.NewFile(socketFD, "").WriteString("nonsense\n")
 	case "wait":
 		progress(Progress{Text: "waiting"})
 		<-ctx.Done()
 		return Result{}, ctx.Err()
-	case "privileges":
-		data, err := os.ReadFile("/proc/self/status")
-		_, _, denied := unix.RawSyscall(unix.SYS_PERSONALITY, 0xffffffff, 0, 0) // asks, and changes nothing
-		return Result{Images: []Image{{ID: string(data)}}, Digest: denied.Error()}, err
+	case "write":
+		_, err := os.Stdout.WriteString("output")
+		return Result{}, err
 	}
 	return Result{}, nil
 }
@@ -84,26 +81,63 @@ func TestWork(t *testing.T) {
 	}
 }
 
+func TestOutput(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	f, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := client(t, "write").Run(t.Context(), Request{Output: f}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(out); err != nil || string(data) != "output" {
+		t.Errorf("%q, %v", data, err)
+	}
+}
+
 func TestAhead(t *testing.T) {
-	c := client(t, "privileges")
+	c := client(t, "work")
 	release := c.Ahead()
 	if r, err := c.Run(t.Context(), Request{}, nil, nil); err != nil || len(r.Images) != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	release() // nothing is left to end
-	release = c.Ahead()
+	c.Ahead()
 	p := c.take()
 	if p.err != nil {
 		t.Fatal(p.err)
 	}
-	release()
-	if err := errors.Join(p.ask.Close(), p.cmd.Wait()); err == nil || !strings.Contains(p.stderr.String(), "its job on descriptor 3") {
-		t.Errorf("one without a job ends with %v and says %q", err, p.stderr.String())
+	p.hangUp()
+	if err := p.wait(); err == nil || !strings.Contains(p.lastWords(), "its job on descriptor 3") {
+		t.Errorf("one without a job ends with %v and says %q", err, p.lastWords())
 	}
 	c = &Client{Path: "/nonexistent"}
 	defer c.Ahead()()
 	if _, err := c.Run(t.Context(), Request{}, nil, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no program: %v", err)
+	}
+}
+
+// TestEarly is a hull-image that was there first: it gets the job, unless it is another one than is wanted.
+func TestEarly(t *testing.T) {
+	c := client(t, "work")
+	for wanted, path := range map[bool]string{true: c.Path, false: "/another"} {
+		s, err := execute(c.Path, c.Env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Path = path
+		c.Early = func() *Started {
+			c.Early = nil
+			return &s
+		}
+		c.Ahead()
+		p := c.take()
+		if p.err != nil || (p.pid == s.PID) != wanted {
+			t.Errorf("%s: %d was there, and %d got the job; %v", path, s.PID, p.pid, p.err)
+		}
+		p.release()
 	}
 }
 
@@ -131,27 +165,6 @@ func TestCancel(t *testing.T) {
 	_, err := client(t, "wait").Run(ctx, Request{}, nil, func(Progress) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestPrivilegesAreDropped(t *testing.T) {
-	r, err := client(t, "privileges").Run(t.Context(), Request{}, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	status := r.Images[0].ID
-	if !strings.Contains(status, "NoNewPrivs:\t1") {
-		t.Errorf("it may gain privileges:\n%s", status)
-	}
-	if auditArch != 0 && (!strings.Contains(status, "Seccomp:\t2") || r.Digest != unix.EPERM.Error()) {
-		t.Errorf("no filter of system calls; personality(2) says %q:\n%s", r.Digest, status)
-	}
-	if os.Geteuid() == 0 && strings.Contains(status, "CapBnd:\t000001ffffffffff") {
-		t.Errorf("it has every capability:\n%s", status)
-	}
-	// This process has kept its own.
-	if mine, err := os.ReadFile("/proc/self/status"); err != nil || !strings.Contains(string(mine), "NoNewPrivs:\t0") || !strings.Contains(string(mine), "Seccomp:\t0") {
-		t.Errorf("the client has lost its own: %v", err)
 	}
 }
 

@@ -67,7 +67,7 @@ func (s *Starter) Ahead() {
 
 // own is the monitor that was executed before Go began, if it is the one that is configured.
 func (s *Starter) own() *Idle {
-	m := rootless.TakeMonitor()
+	m := rootless.TakeHelper("hull-conmon")
 	if m == nil {
 		return nil
 	}
