@@ -31,11 +31,12 @@ build: ## build the static programs into bin/
 	@CGO_ENABLED=0 go build -o bin/hull-net -ldflags '$(LDFLAGS)' ./cmd/hull-net
 	@CGO_ENABLED=0 go build -o bin/hull-hello -ldflags '$(LDFLAGS)' ./contrib/hello
 	@go build -o bin/hull-image -ldflags '$(STATIC)' ./cmd/hull-image 2>&1 | grep -vE 'dlopen|^# |in function' ; exit $${PIPESTATUS[0]}
+	@go build -o bin/hull-untar -ldflags '$(STATIC)' ./cmd/hull-untar 2>&1 | grep -vE 'dlopen|^# |in function' ; exit $${PIPESTATUS[0]}
 
 install: build ## install under DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/hull $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 bin/hull $(DESTDIR)$(PREFIX)/bin/hull
-	install -m 755 bin/hull-conmon bin/hull-image bin/hull-net bin/hull-hello $(DESTDIR)$(PREFIX)/libexec/hull/
+	install -m 755 bin/hull-conmon bin/hull-image bin/hull-untar bin/hull-net bin/hull-hello $(DESTDIR)$(PREFIX)/libexec/hull/
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -d $(DESTDIR)$(PREFIX)/share/containers
 	install -m 644 containers.conf $(DESTDIR)$(PREFIX)/share/containers/containers.conf

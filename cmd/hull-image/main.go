@@ -16,6 +16,7 @@ import (
 	"hull.dev/hull/pkg/transfer"
 	_ "hull.dev/hull/pkg/transfer/confine"
 	"hull.dev/hull/pkg/transfer/registry"
+	_ "hull.dev/hull/pkg/transfer/unpacker"
 )
 
 func main() { os.Exit(run()) }

@@ -12,3 +12,6 @@ func Hit(string) {}
 
 // Environ is what a helper has to have in its environment to come to points.
 func Environ() []string { return nil }
+
+// Files are those that a process which gives files up has to keep to come to points.
+func Files() []string { return nil }

@@ -38,20 +38,24 @@ type process struct {
 
 // execute starts the program at path. os/exec would first start a process of its own to see whether the kernel has pidfds.
 func execute(path string, env []string) (_ Started, err error) {
-	wrap := func(err error) (Started, error) { return Started{}, fmt.Errorf("start %q: %w", path, err) }
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start %q: %w", path, err)
+		}
+	}()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return wrap(err)
+		return Started{}, err
 	}
 	defer null.Close()
 	sockets, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return wrap(os.NewSyscallError("socketpair", err))
+		return Started{}, os.NewSyscallError("socketpair", err)
 	}
 	defer unix.Close(sockets[1])
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
-		return wrap(errors.Join(os.NewSyscallError("pipe2", err), unix.Close(sockets[0])))
+		return Started{}, errors.Join(os.NewSyscallError("pipe2", err), unix.Close(sockets[0]))
 	}
 	defer unix.Close(pipe[1])
 	if env == nil {
@@ -61,7 +65,7 @@ func execute(path string, env []string) (_ Started, err error) {
 		Dir: "/", Env: env, Files: []uintptr{null.Fd(), null.Fd(), uintptr(pipe[1]), uintptr(sockets[1])},
 	})
 	if err != nil {
-		return wrap(errors.Join(err, unix.Close(sockets[0]), unix.Close(pipe[0])))
+		return Started{}, errors.Join(err, unix.Close(sockets[0]), unix.Close(pipe[0]))
 	}
 	return Started{path, pid, os.NewFile(uintptr(sockets[0]), "hull-image"), os.NewFile(uintptr(pipe[0]), "hull-image")}, nil
 }
@@ -130,16 +134,20 @@ func (p *process) kill() {
 
 // wait waits for the end and tells how it came, as an error when not by exit 0.
 func (p *process) wait() error {
-	for unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR { //nolint:errorlint // an errno as it is
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
 	var status unix.WaitStatus
-	_, err := unix.Wait4(p.pid, &status, 0, nil)
+	if err == nil {
+		_, err = unix.Wait4(p.pid, &status, 0, nil)
+	}
 	switch {
 	case err != nil:
-		return os.NewSyscallError("wait4", err)
+		return os.NewSyscallError("wait", err)
 	case status.Signaled():
 		return fmt.Errorf("signal: %s", status.Signal())
 	case status.ExitStatus() != 0:

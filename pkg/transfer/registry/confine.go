@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/failpoint"
 )
 
-// landlockVariable is the environment variable that, as "on", takes from jobs the files that they do not need.
+// landlockVariable is the environment variable that, as "off", leaves jobs the files that they do not need.
 const landlockVariable = "HULL_LANDLOCK"
 
 // reach is which files a job may read, and which it may also write: a path stands for all that lies below it. One that is
@@ -40,9 +43,9 @@ var led = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs", "/etc/pki
 // Landlock in the kernel, or with one that forbids every rename between folders, it takes nothing.
 func confine(r reach) error {
 	switch os.Getenv(landlockVariable) {
-	case "", "off":
+	case "", "on":
+	case "off":
 		return nil
-	case "on":
 	default:
 		return errs.Invalid("%s=%q is neither on nor off", landlockVariable, os.Getenv(landlockVariable))
 	}
@@ -60,7 +63,7 @@ func confine(r reach) error {
 		c.Scoped |= ll.ScopeSignal
 	}
 	rules := []landlock.Rule{landlock.RWFiles("/dev/null"), landlock.ROFiles("/proc/self/exe")}
-	for _, path := range slices.Concat(machine, r.read) {
+	for _, path := range slices.Concat(machine, untar(), r.read) {
 		rules = append(rules, rule(path, landlock.ROFiles, landlock.RODirs)...)
 	}
 	for _, link := range led {
@@ -68,12 +71,37 @@ func confine(r reach) error {
 			rules = append(rules, rule(filepath.Dir(path), landlock.ROFiles, landlock.RODirs)...)
 		}
 	}
-	for _, path := range r.write {
+	for _, path := range slices.Concat(failpoint.Files(), r.write) {
 		rules = append(rules, rule(path, landlock.RWFiles, func(paths ...string) landlock.FSRule {
 			return landlock.RWDirs(paths...).WithRefer()
 		})...)
 	}
 	return c.BestEffort().Restrict(rules...)
+}
+
+// untar is the program that becomes of this one to unpack a layer (pkg/transfer/unpacker).
+func untar() []string {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{filepath.Join(filepath.Dir(exe), "hull-untar")}
+}
+
+// explain says of an error about a file that is not in r who keeps it from the job, and how it is had.
+func (r *reach) explain(err error) error {
+	failed, ok := errors.AsType[*fs.PathError](err)
+	if !ok || !errors.Is(failed.Err, unix.EACCES) || os.Getenv(landlockVariable) == "off" {
+		return err
+	}
+	path := failed.Path
+	if target, err := filepath.EvalSymlinks(path); err == nil { // which Landlock leaves to everybody
+		path = target
+	}
+	if within(path, slices.Concat(machine, r.read, r.write)) {
+		return err
+	}
+	return errs.WithHint(err, "%s=off lets it reach files that neither the command nor the configuration names", landlockVariable)
 }
 
 // rule is the one for a file or for a folder, whichever the path is, or none. What goes away in this moment is no error.
@@ -112,7 +140,7 @@ func searchOnlyMachine() error {
 
 // within reports whether a clean path is one of the folders or lies below one.
 func within(path string, folders []string) bool {
-	return slices.ContainsFunc(folders, func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") })
+	return slices.ContainsFunc(folders, func(dir string) bool { return dir != "" && (path == dir || strings.HasPrefix(path, dir+"/")) })
 }
 
 // signalErratum is the kernel's mistake of refusing signals between threads of one process, which Go sends to itself.

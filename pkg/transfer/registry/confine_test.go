@@ -1,9 +1,11 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +30,19 @@ type attempt struct {
 	Read  []string // to read
 	Make  []string // to make
 	Pid   int      // to signal; 0: nobody
+	Bomb  string   // the file that a child fills until it is ended; "": no file
 }
+
+// bomb fills a file by a child, with a gigabyte.
+func bomb(path string) error {
+	cmd := exec.CommandContext(context.Background(), "sh", "-c", "exec cat > "+path)
+	cmd.Stdin = io.LimitReader(endless{}, 1<<30)
+	return cmd.Run()
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func confined(job string) int {
 	var a attempt
@@ -62,10 +76,28 @@ func confined(job string) int {
 		try("make "+path, func() error { return errors.Join(os.RemoveAll(path), os.WriteFile(path, nil, 0o600)) })
 	}
 	try("mount", func() error { return unix.Mount("none", "/proc", "", unix.MS_REMOUNT|unix.MS_BIND, "") })
+	if a.Bomb != "" {
+		ended := make(chan error, 1)
+		before <- func() error { // the store starts its children from any thread
+			err := bomb(a.Bomb)
+			ended <- err
+			return err
+		}
+		fmt.Printf("bomb: %v\n", guardedBomb(filepath.Dir(a.Bomb), ended) == nil)
+		<-answers
+	}
 	if a.Pid != 0 {
 		try("signal", func() error { return unix.Kill(a.Pid, 0) })
 	}
 	return 0
+}
+
+// guardedBomb is what guard says of a job that has fetched a thousand bytes.
+func guardedBomb(dir string, ended <-chan error) error {
+	j := &job{stage: &stage{dir: dir}}
+	j.stage.packed.Store(1000)
+	stop := j.guard("it")
+	return errors.Join(<-ended, stop())
 }
 
 // try starts one and returns its answers, by question.
@@ -126,6 +158,22 @@ func TestConfine(t *testing.T) {
 	}
 	if got := a.try(t, landlockVariable+"=off"); !got["read "+secret] {
 		t.Errorf("%s=off: %v", landlockVariable, got)
+	}
+}
+
+// A child that unpacks too much is ended, also by a process that may not signal it.
+func TestGuardOfTheConfined(t *testing.T) {
+	landlocked(t)
+	var a attempt
+	a.Bomb = filepath.Join(t.TempDir(), "bomb")
+	a.Reach.Write = []string{filepath.Dir(a.Bomb)}
+	for _, landlock := range []string{"on", "off"} {
+		if got := a.try(t, landlockVariable+"="+landlock, maxUnpackedVariable+"=10m"); got["bomb"] {
+			t.Errorf("landlock %s: the child came to its end", landlock)
+		}
+		if info, err := os.Stat(a.Bomb); err != nil || info.Size() == 1<<30 {
+			t.Errorf("landlock %s: the whole gigabyte is there, or nothing: %v", landlock, err)
+		}
 	}
 }
 

@@ -30,7 +30,15 @@ import (
 // Handle does one job of hull's, in a process that has nothing else to do: before it talks to anybody, the process gives up
 // the files that the job does not need (confine.go). It is a transfer.Handler.
 func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Progress)) (transfer.Result, error) {
-	return handle(ctx, r, progress, confine)
+	var files reach
+	result, err := handle(ctx, r, progress, func(r reach) error {
+		files = r
+		return confine(r)
+	})
+	if err != nil && len(files.read) > 0 {
+		err = files.explain(err)
+	}
+	return result, err
 }
 
 // handle is that with the function that gives them up.

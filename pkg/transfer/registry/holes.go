@@ -8,7 +8,6 @@ import (
 	"go.podman.io/image/v5/pkg/compression"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
-	"golang.org/x/sys/unix"
 )
 
 // stillness is how long the store may read nothing of a layer before the layer's headers are looked at.
@@ -42,9 +41,7 @@ func (a *ahead) put(ctx context.Context, id, parent string, l types.BlobInfo) (*
 		}
 		tick.Stop() // once
 		if err := a.becomes(ctx, l); err != nil {
-			for pid := range children() { // which would go on and fill the disk
-				_ = unix.Kill(pid, unix.SIGKILL)
-			}
+			endChildren() // which would go on and fill the disk
 			return nil, err
 		}
 	}

@@ -51,10 +51,12 @@ func unpacked(what string, bytes, packed int64) error {
 	)
 }
 
-// guard watches what the store's child processes unpack until stop is called, and kills one that unpacks more than may
-// come of the bytes that were fetched: the store then removes the layer. The error of stop is why, or nil.
+// guard watches what this process hands to the store's child processes, which unpack the layers, until stop is called, and ends
+// them when it is more than may come of the bytes that were fetched: the store then removes the layers. The error of stop
+// is why, or nil.
 func (j *job) guard(what string) (stop func() error) {
 	done, ended := make(chan struct{}), make(chan error, 1)
+	before := wrote()
 	go func() {
 		tick := time.NewTicker(watchInterval)
 		defer tick.Stop()
@@ -70,25 +72,37 @@ func (j *job) guard(what string) (stop func() error) {
 			if packed == 0 {
 				continue // what comes from elsewhere is not counted
 			}
-			for pid, bytes := range children() {
-				err := unpacked(what, bytes, packed)
-				if err == nil && j.stage.free() <= 0 {
-					err = noSpace(j.request.Source, "unpacks to")
-				}
-				if err != nil {
-					failed = err
-					_ = unix.Kill(pid, unix.SIGKILL)
-				}
+			err := unpacked(what, wrote()-before, packed)
+			if err == nil && j.stage.free() <= 0 {
+				err = noSpace(j.request.Source, "unpacks to")
+			}
+			if err != nil {
+				failed = err
+				endChildren()
 			}
 		}
 	}()
 	return sync.OnceValue(func() error { close(done); return <-ended })
 }
 
-// children are the child processes of this one and how many bytes each has read (proc_pid_io(5)): the store unpacks in
-// one for each layer, which gets the tar at its standard input.
-func children() map[int]int64 {
-	found := map[int]int64{}
+// wrote is how many bytes this process has written so far, to whatever it was: each byte of a tar that the store unpacks
+// is written to a child of ours, and what else a pull writes came in packed. What the children read each would be more
+// exact, and is not for a process to know that is confined (confine.go): there each thread is confined by itself, and who
+// was started by another thread is a stranger.
+func wrote() int64 {
+	counters, err := os.ReadFile("/proc/self/io") // proc_pid_io(5)
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(counters), "wchar: ")
+	digits, _, _ := strings.Cut(after, "\n")
+	n, _ := strconv.ParseInt(digits, 10, 64)
+	return n
+}
+
+// endChildren ends the child processes of this one. A confined process may signal strangers as little as it may look at
+// them; but whose limits are used up is ended by the kernel: at its next write to a file, or after a second of work.
+func endChildren() {
 	lists, _ := filepath.Glob("/proc/self/task/*/children")
 	for _, list := range lists {
 		text, _ := os.ReadFile(list)
@@ -97,12 +111,8 @@ func children() map[int]int64 {
 			if err != nil {
 				continue
 			}
-			counters, _ := os.ReadFile("/proc/" + word + "/io")
-			var n int64
-			if _, err := fmt.Sscanf(string(counters), "rchar: %d", &n); err == nil {
-				found[pid] = n
-			}
+			_ = unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{}, nil)
+			_ = unix.Prlimit(pid, unix.RLIMIT_CPU, &unix.Rlimit{}, nil)
 		}
 	}
-	return found
 }
