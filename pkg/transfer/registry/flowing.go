@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
+	"sync"
+	"time"
 
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
@@ -21,21 +24,38 @@ type flowing struct {
 
 // NewImageSource opens the image.
 func (f flowing) NewImageSource(ctx context.Context, sys *types.SystemContext) (types.ImageSource, error) {
-	return wrapped(ctx, sys, f.ImageReference, func(src types.ImageSource) types.ImageSource { return &flowingSource{src, f.job, f.store} })
+	return wrapped(ctx, sys, f.ImageReference, func(src types.ImageSource) types.ImageSource {
+		return &flowingSource{src, f.job, f.store, make(chan struct{}, runtime.NumCPU())}
+	})
 }
 
 type flowingSource struct {
 	types.ImageSource
 	job   *job
 	store storage.Store
+	turns chan struct{} // one for each layer that is read
 }
 
+// turnTime is how long a layer is read at most before the next one may be. The library copies six layers at once and packs each
+// as it comes, in buffers of up to 16 MB: more of them than there are processors to pack are no faster, and cost the time
+// in which the kernel clears their pages. One that takes longer waits for the network.
+const turnTime = time.Second
+
 // GetBlob opens a blob.
-func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache types.BlobInfoCache) (io.ReadCloser, int64, error) {
+func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache types.BlobInfoCache) (_ io.ReadCloser, _ int64, err error) {
 	layers, err := f.store.LayersByUncompressedDigest(info.Digest)
 	if err != nil || len(layers) == 0 || layers[0].UncompressedSize < 0 {
 		return f.ImageSource.GetBlob(ctx, info, cache) // no layer, or one that is known by another digest
 	}
+	release, err := f.turn(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
 	file, err := f.job.stage.unnamed()
 	if err != nil {
 		return nil, 0, err
@@ -46,8 +66,8 @@ func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache 
 		return nil, 0, errors.Join(err, file.Close())
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	b := &flowingBlob{spool: newSpool(file), stop: cancel, filled: make(chan struct{})}
-	b.Reader = b.spool.reader(ctx)
+	b := &flowingBlob{spool: newSpool(file), stop: cancel, filled: make(chan struct{}), release: release}
+	b.reader = b.spool.reader(ctx)
 	go func() { // ends with the layer, or soon after Close
 		defer close(b.filled)
 		err := b.spool.fill(interruptible{ctx, diff}, "", layers[0].UncompressedSize)
@@ -61,20 +81,43 @@ func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache 
 	return b, layers[0].UncompressedSize, nil
 }
 
+// turn waits until a layer may be read. release ends its turn, if time has not.
+func (f *flowingSource) turn(ctx context.Context) (release func(), err error) {
+	select {
+	case f.turns <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	release = sync.OnceFunc(func() { <-f.turns })
+	time.AfterFunc(turnTime, release)
+	return release, nil
+}
+
 // drained is how many bytes of a layer that nobody wants any more are still read: the library's reader is not made to be closed
 // while it works, and most layers end before.
 const drained = 16 << 20
 
 // flowingBlob is a layer on its way out.
 type flowingBlob struct {
-	io.Reader
-	spool  *spool
-	stop   context.CancelCauseFunc
-	filled chan struct{} // closed when the store is let go
+	reader  io.Reader
+	spool   *spool
+	stop    context.CancelCauseFunc
+	filled  chan struct{} // closed when the store is let go
+	release func()        // of its turn
+}
+
+// Read reads the layer.
+func (b *flowingBlob) Read(p []byte) (int, error) {
+	n, err := b.reader.Read(p)
+	if err != nil {
+		b.release()
+	}
+	return n, err
 }
 
 // Close lets go of the store and of the file.
 func (b *flowingBlob) Close() error {
+	b.release()
 	b.stop(context.Canceled)
 	<-b.filled
 	return b.spool.file.Close()
