@@ -19,8 +19,9 @@ int hull_helper_stderr = -1;
 
 struct helper {
 	const char *name;
-	const char *const *nouns; // words that may stand before the command
+	const char *const *nouns; // words that stand before the command
 	const char *const *commands;
+	int alone; // they are the same commands without a noun
 	int stays; // it is small, knows nothing of the user's environment and lives on in a session of its own
 };
 
@@ -34,10 +35,10 @@ static const char *const moves[] = {"pull", "push", "load", "save", "import", NU
 static const char *const asks[] = {"search", "login", NULL};
 static const char *const copies[] = {"pull", "push", NULL};
 static const struct helper helpers[] = {
-	{"hull-conmon", container, starts, 1},
-	{"hull-image", image, moves, 0},
-	{"hull-image", none, asks, 0},
-	{"hull-image", remote, copies, 0},
+	{"hull-conmon", container, starts, .alone = 1, .stays = 1},
+	{"hull-image", image, moves, .alone = 1},
+	{"hull-image", none, asks, .alone = 1},
+	{"hull-image", remote, copies},
 };
 
 // wanted is what the command will need, or NULL.
@@ -51,8 +52,8 @@ static const struct helper *wanted(const struct hull_words *w)
 		const char *p = first;
 		if (p < end && hull_among(p, h->nouns))
 			p += strlen(p) + 1;
-		else if (h->nouns == remote)
-			continue; // these commands are others without their noun
+		else if (!h->alone)
+			continue;
 		if (p < end && hull_among(p, h->commands))
 			return h;
 	}

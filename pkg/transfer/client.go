@@ -79,7 +79,8 @@ func (c *Client) Run(ctx context.Context, r Request, stdin *os.File, onProgress 
 	defer stop()
 	if err := p.ask(append(request, '\n'), stdin, r.Output); err != nil {
 		p.kill()
-		return Result{}, errors.Join(err, p.wait())
+		_ = p.wait() // it tells that it was killed
+		return Result{}, err
 	}
 	result, err := receive(p.socket, onProgress)
 	if err != nil && errors.Is(err, errLongLine) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+
 	"hull.dev/hull/pkg/errs"
 )
 
