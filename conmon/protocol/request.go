@@ -77,6 +77,7 @@ type Request struct {
 
 	Cleanup     []string // argv, run when nobody else cleans up after the exit
 	OwnerCleans bool     // an owner that is still connected cleans up itself and says Cleaned
+	Discard     []string // folders whose content is nobody's: emptied as the last thing, when nobody waits any more
 }
 
 // TimeoutCode is the exit code of a process that Timeout ended, as podman has it.
@@ -119,6 +120,7 @@ func (r *Request) fields() []field {
 		{key: "net-command", list: &r.NetCommand},
 		{key: "cleanup", list: &r.Cleanup},
 		{key: "owner-cleans", flag: &r.OwnerCleans},
+		{key: "discard", list: &r.Discard},
 	}
 }
 

@@ -297,7 +297,7 @@ func (s *Service) dismantle(ctx context.Context, c *locked) error {
 	if err := os.RemoveAll(s.staticDir(c.id())); err != nil {
 		return err
 	}
-	if err := s.removeDir(c.id()); err != nil {
+	if err := s.removeDir(c); err != nil {
 		return err
 	}
 	failpoint.Hit("rm/folders")
@@ -322,7 +322,11 @@ func (s *Service) deleteLayer(ctx context.Context, c *locked) error {
 	if c.layerless || c.Config.Options.Rootfs {
 		return nil
 	}
-	if err := s.Layers.Delete(ctx, c.id()); err != nil {
+	remove := s.Layers.Delete
+	if c.aside {
+		remove = s.Layers.SetAside
+	}
+	if err := remove(ctx, c.id()); err != nil {
 		return fmt.Errorf("remove the layer of container %s: %w", short(c.id()), err)
 	}
 	c.layerless = true

@@ -56,7 +56,7 @@ func (k *Keepers) hold(ctx context.Context, imageID string) (*lockfile.Lock, err
 	if err != nil {
 		return nil, fmt.Errorf("keep image %q: %w", short(imageID), err)
 	}
-	kept, err := k.Layers.Kept(ctx, imageID)
+	kept, err := k.Layers.Kept(imageID)
 	if kept && err == nil {
 		return l, nil
 	}

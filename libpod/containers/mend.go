@@ -51,7 +51,11 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 	}
 	gone := s.leave(ctx, c)
 	if c.Config.Options.Remove { // intended first: then the layer goes while the runtime deletes
-		if err := s.intendRemoval(ctx, c, true); err != nil {
+		c.Intent = state.IntentRemoveVolumes
+		if exit != nil {
+			c.Exit = *exit
+		}
+		if err := s.State.SetEnd(ctx, &c.Config, c.Intent, c.Exit); err != nil {
 			return explain("remove", &c.Config, errors.Join(err, gone()))
 		}
 	}
@@ -130,13 +134,16 @@ func (s *Service) ended(c *locked) (*define.Exit, bool) {
 	return nil, false
 }
 
-// leave has the runtime forget a container whose run is over, and takes it off its network, beside what else a clean-up does:
-// the runtime's delete is a process of its own, and the kernel takes its time for links. gone waits for both.
+// leave has the runtime forget a container whose run is over, and takes it off its network and its mounts away, beside what
+// else a clean-up does: the runtime's delete is a process of its own, and the kernel takes its time for links and mounts.
+// gone waits for all of it, c.unmounted for the layer alone.
 func (s *Service) leave(ctx context.Context, c *locked) (gone func() error) {
-	beside := make(chan error, 2)
+	unmounted, beside := make(chan error, 1), make(chan error, 2)
+	go func() { unmounted <- s.unmountLayer(ctx, c) }()
+	c.unmounted = sync.OnceValue(func() error { return <-unmounted })
 	go func() { beside <- s.deleteInRuntime(ctx, c) }()
 	go func() { beside <- s.releaseNetwork(ctx, c) }()
-	return sync.OnceValue(func() error { return errors.Join(<-beside, <-beside) })
+	return sync.OnceValue(func() error { return errors.Join(c.unmounted(), <-beside, <-beside) })
 }
 
 // release gives back what a run held and writes down how it ended. Each step is content with what is gone already.
@@ -147,23 +154,28 @@ func (s *Service) release(ctx context.Context, c *locked, exit *define.Exit) err
 // finish is release after leave, whose wait is gone.
 func (s *Service) finish(ctx context.Context, c *locked, exit *define.Exit, gone func() error) error {
 	defer func() { _ = gone() }()
-	c.run.Intent = state.IntentCleanup
-	if err := s.State.PutRun(ctx, c.run); err != nil {
-		return err
+	if c.Intent == state.IntentNone { // a removal says enough
+		c.run.Intent = state.IntentCleanup
+		if err := s.State.PutRun(ctx, c.run); err != nil {
+			return err
+		}
 	}
 	failpoint.Hit("cleanup/intended")
-	if exit != nil {
+	if exit != nil && c.Exit != *exit {
 		c.Exit = *exit
 		if err := s.State.SetExit(ctx, c.id(), *exit); err != nil {
 			return err
 		}
 	}
 	failpoint.Hit("cleanup/exit")
-	if err := errors.Join(s.releaseLayer(ctx, c), gone()); err != nil {
+	if err := s.releaseLayer(ctx, c); err != nil {
+		return err
+	}
+	if err := gone(); err != nil {
 		return err
 	}
 	failpoint.Hit("cleanup/released")
-	if err := s.removeDir(c.id()); err != nil {
+	if err := s.removeDir(c); err != nil {
 		return err
 	}
 	failpoint.Hit("cleanup/folder")
@@ -213,26 +225,34 @@ func (s *Service) releaseNetwork(ctx context.Context, c *locked) error {
 	return nil
 }
 
-// releaseLayer takes the mount away, and the whole layer when the container is to go.
-func (s *Service) releaseLayer(ctx context.Context, c *locked) error {
-	switch {
-	case c.Config.Options.Rootfs:
+func (s *Service) unmountLayer(ctx context.Context, c *locked) error {
+	if c.Config.Options.Rootfs {
 		return nil
-	case c.Intent != state.IntentNone:
-		return s.deleteLayer(ctx, c)
 	}
 	return s.Layers.Unmount(ctx, c.id())
 }
 
+// releaseLayer waits for the unmount, and takes the whole layer away when the container is to go.
+func (s *Service) releaseLayer(ctx context.Context, c *locked) error {
+	if err := c.unmounted(); err != nil || c.Intent == state.IntentNone {
+		return err
+	}
+	return s.deleteLayer(ctx, c)
+}
+
 // removeDir takes the runtime directory of a container away, with what is mounted in it.
-func (s *Service) removeDir(id string) error {
+func (s *Service) removeDir(c *locked) error {
+	id := c.id()
 	for _, path := range []string{s.dir(id) + "/shm", s.usernsPath(id)} {
 		err := unix.Unmount(path, unix.MNT_DETACH)
 		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("unmount %q: %w", path, err)
 		}
 	}
-	return os.RemoveAll(s.dir(id))
+	if c.aside {
+		return cleanup.Aside(s.dir(id), s.goneDirs())
+	}
+	return errors.Join(os.RemoveAll(filepath.Join(s.goneDirs(), id)), os.RemoveAll(s.dir(id)))
 }
 
 // mendUnfinished looks after the rows that a dead process left with an intent. Rows whose lock is held are left to who
@@ -273,13 +293,14 @@ func (s *Service) mendOne(ctx context.Context, id string) error {
 	return nil
 }
 
-// cleanUp is Cleanup by id; remove takes the container too.
-func (s *Service) cleanUp(ctx context.Context, id string, remove bool) error {
+// cleanUp is Cleanup by id; remove takes the container too. With aside files may be left to the monitor.
+func (s *Service) cleanUp(ctx context.Context, id string, remove, aside bool) error {
 	l, err := s.lock(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer l.lock.Unlock()
+	l.aside = aside
 	err = s.mend(ctx, l)
 	switch {
 	case errors.Is(err, errGone):
@@ -295,11 +316,11 @@ func (s *Service) cleanUp(ctx context.Context, id string, remove bool) error {
 }
 
 // Done is called by who was attached to a container to its end: it cleans up in the monitor's stead, which saves a
-// process, and removes what was run with --rm.
+// process, and removes what was run with --rm. Files that are nobody's any more are left to the monitor, which is the last.
 func (r *Running) Done(ctx context.Context) error {
 	undo, cancel := cleanup.Context(ctx)
 	defer cancel()
-	err := r.service.cleanUp(undo, r.ID, false)
+	err := r.service.cleanUp(undo, r.ID, false, r.session != nil)
 	if isNotFound(err) {
 		err = nil
 	}

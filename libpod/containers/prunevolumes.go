@@ -12,6 +12,7 @@ import (
 
 	"go.podman.io/storage/pkg/directory"
 
+	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/errs"
@@ -83,6 +84,16 @@ func (s *Service) dropVolume(ctx context.Context, v *define.Volume) (bool, error
 		return true, fmt.Errorf("remove volume %q: %w", v.Name, err)
 	}
 	return true, nil
+}
+
+// Discarded are the folders of what the monitor of a container that ended is to remove.
+func (u Unused) Discarded() []string { return u.Containers.discarded() }
+
+// RemoveDiscarded removes what is in them.
+func (u Unused) RemoveDiscarded() {
+	for _, dir := range u.Discarded() {
+		protocol.Empty(dir)
+	}
 }
 
 // RemovePruned finishes what a killed prune began.

@@ -1,7 +1,9 @@
 package containers
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,8 +47,13 @@ func (s *Service) WaitFor(ctx context.Context, ref string, states []string, inte
 	last := -1
 	for {
 		c, err := s.Lookup(ctx, id)
-		if errs.IsNotFound(err) && last >= 0 && len(states) == 0 {
-			return last, nil // it was removed with its end
+		if errs.IsNotFound(err) && len(states) == 0 { // it was removed with its end
+			if last < 0 {
+				last = s.diedWith(ctx, id)
+			}
+			if last >= 0 {
+				return last, nil
+			}
 		}
 		if err != nil {
 			return 0, err
@@ -72,6 +79,19 @@ func (s *Service) WaitFor(ctx context.Context, ref string, states []string, inte
 		case <-time.After(max(interval, time.Millisecond)):
 		}
 	}
+}
+
+// diedWith is the exit code in the last event of a container's end, or -1.
+func (s *Service) diedWith(ctx context.Context, id string) int {
+	code := -1
+	_ = s.Events.Read(ctx, false, func(line []byte) error {
+		var e define.Event
+		if bytes.Contains(line, []byte(id)) && json.Unmarshal(line, &e) == nil && e.ID == id && e.Status == "died" && e.ExitCode != nil {
+			code = *e.ExitCode
+		}
+		return nil
+	})
+	return code
 }
 
 func checkConditions(states []string) error {

@@ -73,14 +73,22 @@ type locked struct {
 	run  *state.Run // nil: it does not run
 	lock *lockfile.Lock
 
-	layerless bool    // this process has deleted the layer
-	launch    *launch // of run, from create on; nil: start makes its own
+	aside     bool         // files are set aside for the monitor to remove
+	layerless bool         // this process has deleted the layer
+	unmounted func() error // waits for the unmount of the layer that leave began
+	launch    *launch      // of run, from create on; nil: start makes its own
 }
 
 func (c *locked) id() string { return c.Config.ID }
 
 func (s *Service) locks() lockfile.Dir  { return lockfile.Dir(filepath.Join(s.Dirs.Volatile, "locks")) }
 func (s *Service) dir(id string) string { return filepath.Join(s.Dirs.Volatile, "c", id) }
+
+// discarded are the folders where what is nobody's waits for its removal, by the next monitor that ends.
+func (s *Service) discarded() []string { return []string{s.Layers.Gone(), s.goneDirs()} }
+
+// goneDirs is where runtime directories are set aside.
+func (s *Service) goneDirs() string { return filepath.Join(s.Dirs.Volatile, "gone") }
 
 // usernsPath is where the user namespace of a container is kept that owns its network namespace.
 func (s *Service) usernsPath(id string) string { return filepath.Join(s.dir(id), "userns") }

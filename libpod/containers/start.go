@@ -323,6 +323,7 @@ func (s *Service) request(c *locked, o StartOptions) (r protocol.Request, err er
 		RestartPolicy: opts.Restart, RestartMax: int64(opts.RestartMax), Timeout: int64(opts.Timeout),
 		PIDFile: opts.PIDFile, MonitorPIDFile: opts.MonitorPID,
 		Cleanup:     append(slices.Clone(s.Self), "container", "cleanup", c.id()),
+		Discard:     s.discarded(),
 		PreserveFDs: int64(len(opts.PreserveFDs)),
 	}
 	if c.Config.Network == bridgeMode {

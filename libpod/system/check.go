@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/errs"
@@ -70,7 +72,7 @@ func (s *Service) pass(ctx context.Context, o define.CheckOptions) ([]define.Fin
 	if err != nil {
 		return nil, err
 	}
-	found = slices.Concat(found, volumes, networks, keepers, artifacts, files)
+	found = slices.Concat(found, volumes, networks, keepers, artifacts, files, s.checkDiscarded())
 	for _, text := range damage.Texts() {
 		found = append(found, define.Finding{Text: text})
 	}
@@ -274,8 +276,25 @@ func (s *Service) beingMade(ctx context.Context, volume string) (bool, error) {
 	return false, nil
 }
 
-// staleFile is how old a file of atomicfile's has to be until nobody is about to rename it.
+// staleFile is how old a file of atomicfile's has to be until nobody is about to rename it, and a folder that was set aside
+// until no monitor is about to remove it.
 const staleFile = time.Minute
+
+// checkDiscarded finds what a monitor should have removed, and did not live to.
+func (s *Service) checkDiscarded() []define.Finding {
+	var found []define.Finding
+	for _, dir := range s.Unused.Discarded() {
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			var st unix.Stat_t
+			path := filepath.Join(dir, e.Name())
+			if unix.Lstat(path, &st) == nil && time.Since(time.Unix(st.Ctim.Unix())) > staleFile {
+				found = append(found, define.Finding{Text: "folder " + path + ": a removal that was not finished; the next container that ends finishes it"})
+			}
+		}
+	}
+	return found
+}
 
 // checkFiles finds the files of writes that were killed.
 func (s *Service) checkFiles() ([]define.Finding, error) {

@@ -138,6 +138,7 @@ func (s *Service) repairFiles(ctx context.Context) error {
 		failed = append(failed, os.MkdirAll(v.Mountpoint, 0o755))
 	}
 	failed = append(failed, s.Unused.RemovePruned())
+	s.Unused.RemoveDiscarded()
 	files, err := s.checkFiles()
 	if err != nil {
 		return err

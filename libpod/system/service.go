@@ -35,6 +35,8 @@ type Unused interface {
 	Prune(ctx context.Context, filters []string) ([]define.PruneReport, []error)
 	PruneVolumes(ctx context.Context, filters []string) ([]define.VolumePruneReport, []error)
 	RemovePruned() error // what a killed PruneVolumes has left
+	Discarded() []string // folders of what monitors are to remove
+	RemoveDiscarded()
 }
 
 // Networks removes those that no container is on, and returns their names.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -96,7 +97,7 @@ func (s *Store) CreateContainer(ctx context.Context, o CreateOptions) (Container
 	if !reference.IsID(o.ID) { // the library would take a prefix or name of another container for it later
 		return Container{}, invalid("container id %q is not 64 hexadecimal digits", o.ID)
 	}
-	if own, err := s.createOwn(ctx, &o); own || err != nil {
+	if own, err := s.createOwn(store, &o); own || err != nil {
 		return Container{ID: o.ID, ImageID: o.ImageID, Ours: true}, wrap(err, "make layer of container %q", short(o.ID))
 	}
 	meta, err := json.Marshal(metadata{Hull: &marker{Version: 1}})
@@ -186,8 +187,11 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if !reference.IsID(id) {
 		return invalid("container id %q is not 64 hexadecimal digits", id)
 	}
+	if err := os.RemoveAll(filepath.Join(s.Gone(), id)); err != nil {
+		return err
+	}
 	if s.isOwn(id) {
-		return s.deleteOwn(id)
+		return s.deleteOwn(id, os.RemoveAll)
 	}
 	store, err := s.opened(ctx)
 	if err != nil {

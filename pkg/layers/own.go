@@ -13,6 +13,7 @@ import (
 	"go.podman.io/storage/pkg/unshare"
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/pkg/cleanup"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/reference"
@@ -83,7 +84,7 @@ func (s *Store) canOwn(o *CreateOptions) (bool, error) {
 }
 
 // createOwn keeps the image and makes the container's own layer, where it may have one.
-func (s *Store) createOwn(ctx context.Context, o *CreateOptions) (bool, error) {
+func (s *Store) createOwn(store storage.Store, o *CreateOptions) (bool, error) {
 	if !reference.IsID(o.ID) {
 		return false, nil
 	}
@@ -93,10 +94,17 @@ func (s *Store) createOwn(ctx context.Context, o *CreateOptions) (bool, error) {
 	if s.isOwn(o.ID) {
 		return false, errs.Exists("it is there")
 	}
-	if err := s.Keep(ctx, o.ImageID); err != nil {
+	image, err := store.Image(o.ImageID)
+	if err != nil {
 		return false, err
 	}
-	return s.makeOwn(o.ID, Keeper(o.ImageID), o.Volatile)
+	if image.TopLayer == "" { // it has no files
+		return false, nil
+	}
+	if err := s.Keep(image.ID, o.Volatile); err != nil {
+		return false, err
+	}
+	return s.makeOwn(o.ID, image.TopLayer, o.Volatile)
 }
 
 // selinux reports whether the kernel labels files (selinux(8)).
@@ -105,17 +113,14 @@ func selinux() bool {
 	return err == nil
 }
 
-// makeOwn makes the layer above those that the image's keeper stands on. It reports whether it could: a chain of layers
-// that is too long for the options of one mount is the library's.
-func (s *Store) makeOwn(id, keeper string, volatile bool) (bool, error) {
-	lower, err := os.ReadFile(filepath.Join(s.overlayHome(), LayerID(keeper), lowerFile))
-	if errors.Is(err, os.ErrNotExist) { // the image has no files
-		return false, nil
-	}
+// makeOwn makes the layer above the image's. It reports whether it could: a chain of layers that is too long for the options
+// of one mount is the library's.
+func (s *Store) makeOwn(id, top string, volatile bool) (bool, error) {
+	lower, err := s.chain(top)
 	if err != nil {
 		return false, err
 	}
-	below := s.split(string(lower))
+	below := s.split(lower)
 	root, err := os.Stat(below[0])
 	if err != nil {
 		return false, err
@@ -146,7 +151,22 @@ func (s *Store) makeOwn(id, keeper string, volatile bool) (bool, error) {
 			return false, err
 		}
 	}
-	return true, os.WriteFile(filepath.Join(dir, lowerFile), lower, 0o600) //nolint:forbidigo // a create that ends here is undone
+	return true, os.WriteFile(filepath.Join(dir, lowerFile), []byte(lower), 0o600) //nolint:forbidigo // a create that ends here is undone
+}
+
+// chain is what the library writes in the file "lower" of a layer above this one: its own link and its own "lower".
+func (s *Store) chain(layer string) (string, error) {
+	dir := filepath.Join(s.overlayHome(), layer)
+	link, err := os.ReadFile(filepath.Join(dir, "link"))
+	if err != nil {
+		return "", err
+	}
+	lower := "l/" + strings.TrimSpace(string(link))
+	below, err := os.ReadFile(filepath.Join(dir, lowerFile))
+	if errors.Is(err, os.ErrNotExist) { // the lowest
+		return lower, nil
+	}
+	return lower + ":" + strings.TrimSpace(string(below)), err
 }
 
 func (s *Store) overlayHome() string { return filepath.Join(s.options.GraphRoot, "overlay") }
@@ -229,12 +249,25 @@ func (s *Store) unmountOwn(id string) error {
 	return nil
 }
 
-func (s *Store) deleteOwn(id string) error {
+// deleteOwn has remove take the layer's folder away.
+func (s *Store) deleteOwn(id string, remove func(dir string) error) error {
 	if err := s.unmountOwn(id); err != nil {
 		return err
 	}
 	failpoint.Hit("layers/own-unmounted")
-	return os.RemoveAll(s.ownDir(id))
+	return remove(s.ownDir(id))
+}
+
+// Gone is the folder that SetAside moves layers to.
+func (s *Store) Gone() string { return s.ownDir("gone") }
+
+// SetAside is Delete, but the files may lie in Gone when it returns, for somebody to remove: on ext4 a folder less is up to
+// a millisecond, and each container has a dozen. A later Delete of the same container removes them too.
+func (s *Store) SetAside(ctx context.Context, id string) error {
+	if !s.isOwn(id) {
+		return s.Delete(ctx, id)
+	}
+	return s.deleteOwn(id, func(dir string) error { return cleanup.Aside(dir, s.Gone()) })
 }
 
 // sizeOwn returns the bytes of the container's own layer and of that with the image's below.

@@ -131,28 +131,56 @@ func TestLayersOfTheLibrary(t *testing.T) {
 	}
 }
 
-// A process that died between the keeper's layer and its record leaves what the next Keep replaces and Release removes.
-func TestKeepAfterAKill(t *testing.T) {
+// A keeper of an older hull has a layer; what a kill left of one has a layer alone.
+func TestKeepersOfAnOlderHull(t *testing.T) {
 	s, ctx := newStore(t, "overlay"), t.Context()
 	img := addImage(t, s, "file", "")
 	store, err := s.open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	half := func() {
-		if _, err := store.CreateLayer(LayerID(Keeper(img.ID)), img.TopLayer, nil, "", true, nil); err != nil {
+	id := Keeper(img.ID)
+	for _, whole := range []bool{true, false} {
+		if whole {
+			_, err = store.CreateContainer(id, nil, img.ID, LayerID(id), `{"hull":{"version":1,"keeps":true}}`, nil)
+		} else {
+			_, err = store.CreateLayer(LayerID(id), img.TopLayer, nil, "", true, nil)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
+		if kept, err := s.Kept(img.ID); kept != whole || err != nil {
+			t.Errorf("whole %v: kept %v, %v", whole, kept, err)
+		}
+		if err := s.Release(ctx, img.ID); err != nil || store.Exists(LayerID(id)) || store.Exists(id) {
+			t.Errorf("whole %v: released: %v", whole, err)
+		}
 	}
-	half()
-	if err := s.Release(ctx, img.ID); err != nil || store.Exists(LayerID(Keeper(img.ID))) {
-		t.Errorf("released: %v", err)
-	}
-	half()
-	if err := s.Keep(ctx, img.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.DeleteImage(ctx, img.ID); !errdefs.IsConflict(err) {
-		t.Errorf("delete of the kept image: %v", err)
+}
+
+func TestLayersAreSetAside(t *testing.T) {
+	s, ctx := newStore(t, "overlay"), t.Context()
+	img := addImage(t, s, "file", "")
+	for n, end := range []func(id string){
+		func(id string) { _ = os.RemoveAll(filepath.Join(s.Gone(), id)) }, // the monitor's
+		func(id string) { _ = s.Delete(ctx, id) },                         // the next command's, after a kill
+	} {
+		id := made(t, s, CreateOptions{ID: containerID(byte(n + 1)), ImageID: img.ID, Volatile: true})
+		if _, err := s.Mount(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetAside(ctx, id); err != nil || s.isOwn(id) {
+			t.Fatalf("set aside: %v", err)
+		}
+		if own, err := s.OwnLayers(); err != nil || len(own) > 0 {
+			t.Errorf("own layers: %v, %v", own, err)
+		}
+		end(id)
+		if entries, err := os.ReadDir(s.Gone()); err != nil || len(entries) > 0 {
+			t.Errorf("left: %v, %v", entries, err)
+		}
+		if err := s.SetAside(ctx, id); err != nil {
+			t.Errorf("once more: %v", err)
+		}
 	}
 }

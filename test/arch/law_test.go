@@ -38,7 +38,7 @@ var leaves = map[string]string{
 	"pkg/gpg":                    "pkg/errs",
 	"pkg/imagecopy":              "pkg/errs",
 	"pkg/journal":                "pkg/errs",
-	"pkg/layers":                 "pkg/errs pkg/failpoint pkg/reference",
+	"pkg/layers":                 "pkg/cleanup pkg/errs pkg/failpoint pkg/reference",
 	"pkg/moment":                 "pkg/errs",
 	"pkg/network":                "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile",
 	"pkg/network/bridge":         "pkg/errs pkg/netns pkg/network",

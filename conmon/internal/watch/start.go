@@ -36,10 +36,12 @@ func (m *monitor) start() error {
 	for i := range int(m.req.PreserveFDs) {
 		fds = append(fds[:len(fds):len(fds)], protocol.OwnerFD+1+i)
 	}
+	m.expectPID()
 	m.reaper.Hold()
 	m.runtime, err = m.reaper.Start(reap.Command{Argv: m.startArgs(), Env: m.req.Env, FDs: fds}, m.runtimeExited)
 	set.Started()
 	if err != nil {
+		m.stopExpecting()
 		m.reaper.Release()
 		return err
 	}
@@ -94,6 +96,15 @@ func (m *monitor) startArgs() []string {
 // runtimeExited goes on after the runtime: the process is there, or the runtime has said why not.
 func (m *monitor) runtimeExited(status unix.WaitStatus) {
 	m.runtime = 0
+	m.stopExpecting()
+	if m.phase == running { // taken over already
+		m.reaper.Release()
+		if status := m.early; status != nil {
+			m.early = nil
+			m.processExited(*status)
+		}
+		return
+	}
 	err := m.running(status)
 	m.reaper.Release()
 	if err == nil {
@@ -128,6 +139,11 @@ func (m *monitor) running(status unix.WaitStatus) error {
 	if err != nil {
 		return err
 	}
+	return m.takeOver(pid)
+}
+
+// takeOver watches the process from here on, and tells the owner.
+func (m *monitor) takeOver(pid int) error {
 	m.status.PID, m.status.PIDStart, m.status.Started = int64(pid), startTime(pid), time.Now()
 	m.status.State, m.status.Error = protocol.StateRunning, ""
 	m.status.OOM, m.status.ExitCode, m.status.ExitedAt = false, 0, time.Time{}
@@ -153,7 +169,7 @@ func (m *monitor) running(status unix.WaitStatus) error {
 	if m.status.Restarts == 0 {
 		m.hub.TellOwner(protocol.FrameStarted, protocol.AppendPID(nil, pid))
 	}
-	err = m.stdio.Begin()
+	err := m.stdio.Begin()
 	m.hub.SetInput(m.stdio.Input)
 	if m.restarts.stopped {
 		m.reaper.Kill(pid, unix.SIGKILL)

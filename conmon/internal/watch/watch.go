@@ -50,11 +50,13 @@ type monitor struct {
 	lock   int // held for life; never closed
 	code   int // of the monitor itself
 
-	runtime int // pid of the runtime while it is at work
-	stdio   *stdio.Set
-	buf     []byte // of stdio
-	memory  *memory
-	net     *hullNet
+	runtime  int              // pid of the runtime while it is at work
+	dirWatch int              // inotify; -1: nothing is expected from it
+	early    *unix.WaitStatus // of the process, when it ended before the runtime
+	stdio    *stdio.Set
+	buf      []byte // of stdio
+	memory   *memory
+	net      *hullNet
 
 	timeout   *loop.Timer
 	backoff   *loop.Timer
@@ -66,7 +68,7 @@ type monitor struct {
 
 // Main is the program. Its exit code tells nobody anything but a test.
 func Main() int {
-	m := &monitor{log: logs.Discard(), lock: -1}
+	m := &monitor{log: logs.Discard(), lock: -1, dirWatch: -1}
 	if err := m.setUp(); err != nil {
 		_, _ = os.Stderr.WriteString("hull-conmon: " + err.Error() + "\n")
 		return 1
@@ -78,6 +80,11 @@ func Main() int {
 	m.hub.Close()
 	m.log.Close()
 	m.loop.Close()
+	if m.req != nil {
+		for _, dir := range m.req.Discard {
+			protocol.Empty(dir)
+		}
+	}
 	return m.code
 }
 

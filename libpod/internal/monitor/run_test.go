@@ -155,3 +155,57 @@ func TestExec(t *testing.T) {
 		}
 	})
 }
+
+// A runtime may take its time after it has written the pid, which is when the process runs.
+func TestStartedBeforeTheRuntimeEnds(t *testing.T) {
+	eachRuntime(t, func(t *testing.T, runtime string) {
+		b := newBox(t, runtime, `echo out; exit 7`)
+		hold := filepath.Join(b.req.Dir, "hold")
+		slow := filepath.Join(b.root, "runtime")
+		script := "#!/bin/sh\n" + runtime + ` "$@" || exit; while [ -e ` + hold + " ]; do sleep 0.01; done\n"
+		if err := errors.Join(os.WriteFile(hold, nil, 0o600), os.WriteFile(slow, []byte(script), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		b.req.Runtime = slow
+		s := b.start() // which would wait for ever
+		if st := b.status(); st.State != protocol.StateRunning || st.PID == 0 {
+			t.Errorf("status while the runtime is at work: %+v", st)
+		}
+		if err := os.Remove(hold); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		exit, err := s.Attach(t.Context(), Streams{Stdout: &out})
+		if err != nil || exit.Code != 7 || out.String() != "out\n" {
+			t.Errorf("exit %+v, stdout %q, %v", exit, out.String(), err)
+		}
+		if err := s.Cleaned(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDiscardIsEmptied(t *testing.T) {
+	eachRuntime(t, func(t *testing.T, runtime string) {
+		b := newBox(t, runtime, "true")
+		gone := t.TempDir()
+		b.req.Discard = []string{filepath.Join(gone, "missing"), gone}
+		s := b.start()
+		if err := os.MkdirAll(filepath.Join(gone, "a/b"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Attach(t.Context(), Streams{}); err != nil {
+			t.Error(err)
+		}
+		if entries, err := os.ReadDir(gone); err != nil || len(entries) != 1 {
+			t.Errorf("before the end: %v, %v", entries, err)
+		}
+		if err := s.Cleaned(); err != nil {
+			t.Error(err)
+		}
+		b.waitGone()
+		if entries, err := os.ReadDir(gone); err != nil || len(entries) > 0 {
+			t.Errorf("left: %v, %v", entries, err)
+		}
+	})
+}

@@ -172,6 +172,18 @@ func (s *Store) SetIntent(ctx context.Context, c *define.ContainerConfig, intent
 	})
 }
 
+// SetEnd is SetIntent and SetExit in one.
+func (s *Store) SetEnd(ctx context.Context, c *define.ContainerConfig, intent string, exit define.Exit) error {
+	data, err := json.Marshal(exit)
+	if err != nil {
+		return err
+	}
+	return s.durableTx(!c.Options.Remove)(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE containers SET intent = ?, exit = ? WHERE id = ?", intent, string(data), c.ID)
+		return err
+	})
+}
+
 // SetStarted writes the time of a start and forgets the last exit.
 func (s *Store) SetStarted(ctx context.Context, id string, at time.Time) error {
 	return s.exec(ctx, s.durable, "UPDATE containers SET started = ? WHERE id = ?", at.UnixNano(), id)
