@@ -1,4 +1,5 @@
-// Package hugeheap puts the Go heap of the program that imports it on huge pages, and keeps libc to one arena.
+// Package hugeheap puts the Go heap of the program that imports it, and the Go runtime's tables, on huge pages, and keeps
+// libc to one arena.
 //
 // A command of hull lives for some milliseconds and touches its heap for the first time all the way: 260 page faults of
 // 540 in `hull version`, each with a zeroed page. A huge page (2 MB) is one fault. The kernel gives them to who asks where
