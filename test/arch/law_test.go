@@ -66,7 +66,7 @@ var pure = map[string]string{
 
 // onlyIn says where a package may be imported; elsewhere it goes by a door of ours.
 var onlyIn = map[string]string{
-	"C":                           "pkg/rootless pkg/hugeheap pkg/transfer/confine pkg/transfer/unpacker",
+	"C":                           "pkg/rootless pkg/hugeheap pkg/sqlheap pkg/transfer/confine pkg/transfer/unpacker",
 	"unsafe":                      "pkg/rootless pkg/netns pkg/transfer conmon",
 	"os/exec":                     "pkg/gpg pkg/imagecopy pkg/journal pkg/network/uplink pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
 	"database/sql":                "libpod/internal/state",
