@@ -156,6 +156,15 @@ func TestKeepersOfAnOlderHull(t *testing.T) {
 			t.Errorf("whole %v: released: %v", whole, err)
 		}
 	}
+	if _, err := store.CreateLayer(LayerID(id), img.TopLayer, nil, "", true, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Keep(img.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DeleteImage(ctx, img.ID); !errdefs.IsConflict(err) {
+		t.Errorf("delete of the kept image: %v", err)
+	}
 }
 
 func TestLayersAreSetAside(t *testing.T) {

@@ -40,15 +40,20 @@ func (s *Store) record(id string) (*record, error) {
 		return nil, err
 	}
 	for _, raw := range list {
-		if !bytes.Contains(raw, []byte(id)) {
-			continue
-		}
-		r := new(record)
-		if err := json.Unmarshal(raw, r); err != nil || r.ID == id {
-			return r, err
+		if r := recordOf(raw, id); r != nil {
+			return r, nil
 		}
 	}
 	return nil, nil
+}
+
+// recordOf is raw, if it is the record with this id. The bytes are looked at first: most are another's.
+func recordOf(raw json.RawMessage, id string) *record {
+	var r record
+	if bytes.Contains(raw, []byte(id)) && json.Unmarshal(raw, &r) == nil && r.ID == id {
+		return &r
+	}
+	return nil
 }
 
 func (s *Store) readRecords() (list []json.RawMessage, err error) {
@@ -88,10 +93,7 @@ func (s *Store) addRecord(id, imageID, metadata string, volatile bool) error {
 // removeRecord removes a record that has no layer.
 func (s *Store) removeRecord(id string) error {
 	return s.editRecords(func(list []json.RawMessage) ([]json.RawMessage, bool, error) {
-		list = slices.DeleteFunc(list, func(raw json.RawMessage) bool {
-			var r record
-			return bytes.Contains(raw, []byte(id)) && json.Unmarshal(raw, &r) == nil && r.ID == id
-		})
+		list = slices.DeleteFunc(list, func(raw json.RawMessage) bool { return recordOf(raw, id) != nil })
 		return list, len(list) == 0, nil
 	})
 }
