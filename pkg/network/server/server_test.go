@@ -232,6 +232,30 @@ func TestGateway(t *testing.T) {
 	}
 }
 
+// What has been answered is read without the lock, while a lease or network update changes what the server knows.
+func TestAnswerIsACopy(t *testing.T) {
+	l := newLab(t)
+	n, m := testNetwork(1), testNetwork(2)
+	a := l.on("a", n)
+	if &a.joins[0] == &l.server.attached[a.id()].Joins[0] {
+		t.Error("attach answers with what the server changes")
+	}
+	for what, r := range map[string]wire.Request{
+		"connect":    {Op: wire.Connect, ID: a.id(), Join: &network.Join{Network: m}},
+		"again":      {Op: wire.Connect, ID: a.id(), Join: &network.Join{Network: n}},
+		"ports":      {Op: wire.Ports, ID: a.id()},
+		"disconnect": {Op: wire.Disconnect, ID: a.id(), Network: &m},
+	} {
+		got, err := l.do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == l.server.attached[a.id()] || &got.Joins[0] == &l.server.attached[a.id()].Joins[0] {
+			t.Errorf("%s answers with what the server changes", what)
+		}
+	}
+}
+
 func TestConnectAndDisconnect(t *testing.T) {
 	l := newLab(t)
 	one, two := testNetwork(1), testNetwork(2)
