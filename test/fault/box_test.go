@@ -202,7 +202,7 @@ func (b *box) clean() {
 	b.t.Helper()
 	for _, pattern := range []string{
 		"run/hull/*/c/*", "run/hull/*/netns/*", locks, "run/hull/*/crun/*", "data/containers/storage/hull/containers/*",
-		"data/hull/containers/*",
+		"data/hull/containers/*", "data/containers/storage/overlay/tempdirs/hull-*",
 	} {
 		if left, _ := filepath.Glob(filepath.Join(b.Dir, pattern)); len(left) > 0 && !(b.died && pattern == locks) {
 			b.t.Errorf("left: %s", strings.Join(left, " "))

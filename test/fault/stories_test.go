@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"hull.dev/hull/test/env"
 )
 
 // story is a command that may die anywhere.
@@ -70,6 +72,7 @@ var stories = map[string]story{
 	"import":          {act: "import $BUSYBOX other"},
 	"load":            {act: "load -i $ARCHIVE"},
 	"pull":            {act: "pull docker-archive:$ARCHIVE:archived:latest"},
+	"pull-layers":     {mess: remote, act: "pull remote:1"},
 	"save":            {act: "save -o $DIR/saved.tar busybox"},
 	"save-oci":        {act: "save --format oci-archive -o $DIR/saved.tar busybox"},
 	"save-dir":        {act: "save --format docker-dir -o $DIR/saved busybox"},
@@ -100,6 +103,25 @@ var stories = map[string]story{
 	"volume-prune":    {setup: []string{"run --rm -v one:/v busybox touch /v/f", "create --name c -v two:/v busybox true"}, act: "system prune -f --volumes"},
 	"trust-set":       {act: "image trust set --type accept localhost:5000"},
 	"events":          {mess: fillEvents, act: "create --name c busybox true", fine: taken},
+}
+
+// remote puts busybox into a registry, as remote:1, where short names are looked for.
+func remote(b *box) {
+	b.t.Helper()
+	r, err := env.StartRegistry(env.RegistryOptions{Dir: b.t.TempDir()})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() {
+		if err := r.Stop(); err != nil {
+			b.t.Error(err)
+		}
+	})
+	if err := r.Configure(filepath.Join(b.Dir, "home")); err != nil {
+		b.t.Fatal(err)
+	}
+	b.must("push -q busybox " + r.Host + "/remote:1")
+	b.must("rmi -f busybox")
 }
 
 // fakeGPG puts a program in gpg's place that gives back what it is to sign: gpg itself would leave its agent behind.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -22,7 +23,6 @@ import (
 	"go.podman.io/storage"
 	"golang.org/x/sync/errgroup"
 
-	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/transfer"
 )
 
@@ -30,9 +30,10 @@ import (
 // library unpacks each gzip twice: once to learn the digest of what is in it, and once for the store. Here a layer is
 // unpacked while it still comes, once, and its digests are those of the bytes that went by:
 //
-//	registry ──> spool, its digest ──> store: unpack, digest of the tar, files
+//	registry ──> spool, its digest ──> unpack: digest of the tar, files ──> store
 //
-// Layers come beside each other, and go into the store from the lowest up, under the ids that the library will look for.
+// Layers come and are unpacked beside each other, and go into the store from the lowest up, under the ids that the library
+// will look for.
 // What is out of the ordinary is left to the library: nothing is lost but time.
 type ahead struct {
 	job    *job
@@ -45,6 +46,7 @@ type ahead struct {
 	turns  *turns
 	spools map[digest.Digest]*spool
 	said   map[string]bool // lines, by one of which the library would say that a layer is there already
+	grown  atomic.Int64    // bytes that the layers have become
 }
 
 // prepared is what ahead has left to do.
@@ -144,7 +146,12 @@ func (a *ahead) bring(ctx context.Context, missing []int, parent string) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.download(ctx, missing) })
-	g.Go(func() error { return a.apply(ctx, missing, parent) })
+	g.Go(func() error {
+		if takesOver(a.store) {
+			return a.unpackAll(ctx, missing, parent)
+		}
+		return a.putAll(ctx, missing, parent)
+	})
 	return g.Wait()
 }
 
@@ -360,30 +367,4 @@ func (t *told) Read(p []byte) (int, error) {
 		t.tell()
 	}
 	return n, err
-}
-
-// apply makes the layers, from the lowest up.
-func (a *ahead) apply(ctx context.Context, missing []int, parent string) error {
-	for _, i := range missing {
-		l, want, id := a.layers[i], a.diffs[i], a.ids[i]
-		if a.store.GraphDriverName() != "overlay" { // others have all layers locked for as long as one is unpacked
-			if err := a.spools[l.Digest].whole(ctx); err != nil {
-				return err
-			}
-		}
-		made, err := a.put(ctx, id, parent, l)
-		if errors.Is(err, storage.ErrDuplicateID) { // another pull was faster
-			parent = id
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("unpack layer %s: %w", l.Digest, err)
-		}
-		if made.UncompressedDigest != want {
-			err := errs.Invalid("layer %s holds DiffID %s, and the image's config says %s", l.Digest, made.UncompressedDigest, want)
-			return errors.Join(err, a.store.DeleteLayer(id))
-		}
-		parent = id
-	}
-	return nil
 }

@@ -3,15 +3,50 @@ package registry
 import (
 	"archive/tar"
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/pkg/compression"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
+
+	"hull.dev/hull/pkg/errs"
 )
 
 // stillness is how long the store may read nothing of a layer before the layer's headers are looked at.
 const stillness = 5 * time.Second
+
+// putAll has the store unpack the layers, from the lowest up.
+func (a *ahead) putAll(ctx context.Context, missing []int, parent string) error {
+	for _, i := range missing {
+		l, want, id := a.layers[i], a.diffs[i], a.ids[i]
+		if a.store.GraphDriverName() != "overlay" { // others have all layers locked for as long as one is unpacked
+			if err := a.spools[l.Digest].whole(ctx); err != nil {
+				return err
+			}
+		}
+		made, err := a.put(ctx, id, parent, l)
+		if errors.Is(err, storage.ErrDuplicateID) { // another pull was faster
+			parent = id
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("unpack layer %s: %w", l.Digest, err)
+		}
+		if made.UncompressedDigest != want {
+			return errors.Join(otherDiff(l, made.UncompressedDigest, want), a.store.DeleteLayer(id))
+		}
+		parent = id
+	}
+	return nil
+}
+
+// otherDiff is the error for a layer that is not what the image's config says.
+func otherDiff(l types.BlobInfo, got, want digest.Digest) error {
+	return errs.Invalid("layer %s holds DiffID %s, and the image's config says %s", l.Digest, got, want)
+}
 
 // put makes a layer in the store. A file in a tar may be all hole, a terabyte of it in a kilobyte (sparse files of GNU tar
 // and pax): the store goes through it byte by byte, in a loop that nothing stops and guard cannot see, for no byte is read.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"github.com/containerd/errdefs"
@@ -28,24 +29,41 @@ type stage struct {
 
 // newStage makes a folder for this job and removes those of jobs that were killed.
 func newStage(graphRoot string) (*stage, error) {
+	sweep(filepath.Join(graphRoot, unpackedFolder), unpackedPrefix)
 	parent := filepath.Join(graphRoot, "hull-image")
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return nil, err
-	}
-	old, err := os.ReadDir(parent)
+	sweep(parent, "")
+	dir, lock, err := claim(parent, "")
 	if err != nil {
 		return nil, err
 	}
+	return &stage{dir: dir, lock: lock}, nil
+}
+
+// sweep removes the folders of processes that were killed: those that nobody has locked.
+func sweep(parent, prefix string) {
+	old, err := os.ReadDir(parent)
+	if err != nil {
+		return // there is none yet, mostly; what keeps others from being made will be told
+	}
 	for _, e := range old {
-		removeStale(filepath.Join(parent, e.Name()))
+		if strings.HasPrefix(e.Name(), prefix) {
+			removeStale(filepath.Join(parent, e.Name()))
+		}
+	}
+}
+
+// claim makes a folder in parent, whose name begins with prefix, and locks it.
+func claim(parent, prefix string) (dir string, lock *os.File, err error) {
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return "", nil, err
 	}
 	for {
-		dir, err := os.MkdirTemp(parent, "")
+		dir, err := os.MkdirTemp(parent, prefix)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		if lock := lockDir(dir); lock != nil {
-			return &stage{dir: dir, lock: lock}, nil
+			return dir, lock, nil
 		}
 		// Another job took the new folder for a stale one, before it was locked.
 	}

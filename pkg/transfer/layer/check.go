@@ -1,0 +1,123 @@
+package layer
+
+import (
+	"errors"
+	"hash/crc64"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/vbatts/tar-split/archive/tar"
+	"github.com/vbatts/tar-split/tar/storage"
+	"go.podman.io/storage/pkg/archive"
+)
+
+// checking reads a tar for what is to be known of it.
+type checking struct {
+	Layer
+
+	grow       func(bytes int64) error
+	split      storage.Packer
+	digest     digest.Digester
+	uids, gids map[uint32]bool
+}
+
+func newChecking(o Options) *checking {
+	return &checking{
+		grow: o.Grow, split: storage.NewJSONPacker(o.Split), digest: digest.Canonical.Digester(),
+		uids: map[uint32]bool{}, gids: map[uint32]bool{},
+	}
+}
+
+// layer is what was learned.
+func (c *checking) layer() *Layer {
+	l := c.Layer
+	l.DiffID = c.digest.Digest()
+	l.UIDs, l.GIDs = slices.Sorted(maps.Keys(c.uids)), slices.Sorted(maps.Keys(c.gids))
+	return &l
+}
+
+// splitTable is that of the checksums in tar-split.
+var splitTable = crc64.MakeTable(crc64.ISO)
+
+// check reads the tar to its end, and what comes after it.
+func (c *checking) check(r io.Reader) error {
+	t := tar.NewReader(r)
+	t.RawAccounting = true // it keeps the bytes between the contents
+	buf := make([]byte, chunkSize)
+	for {
+		h, err := t.Next()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if err := c.between(t.RawBytes()); err != nil {
+			return err
+		}
+		if err != nil {
+			return c.after(r, buf)
+		}
+		if err := c.file(h, t, buf); err != nil {
+			return err
+		}
+		if err := c.between(t.RawBytes()); err != nil {
+			return err
+		}
+	}
+}
+
+// between keeps bytes that are not the content of a file.
+func (c *checking) between(raw []byte) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	if err := c.grow(int64(len(raw))); err != nil {
+		return err
+	}
+	_, err := c.split.AddEntry(storage.Entry{Type: storage.SegmentType, Payload: raw})
+	return err
+}
+
+// after keeps what comes after the end of the tar, which is zeros mostly.
+func (c *checking) after(r io.Reader, buf []byte) error {
+	for {
+		n, err := r.Read(buf)
+		if err := c.between(buf[:n]); err != nil {
+			return err
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// file notes an entry.
+func (c *checking) file(h *tar.Header, content io.Reader, buf []byte) error {
+	if !strings.HasPrefix(path.Base(h.Name), archive.WhiteoutPrefix) {
+		c.uids[uint32(h.Uid)], c.gids[uint32(h.Gid)] = true, true
+	}
+	if strings.Trim(path.Clean("/"+h.Name), "/") == "" {
+		mode := h.FileInfo().Mode() & (os.ModePerm | os.ModeSetuid | os.ModeSetgid | os.ModeSticky)
+		c.RootMode = &mode
+	}
+	entry := storage.Entry{Type: storage.FileType, Size: h.Size}
+	entry.SetName(h.Name)
+	if h.Size > 0 {
+		if err := c.grow(h.Size); err != nil { // all of it: a file of holes is short here, and long on the disk
+			return err
+		}
+		sum := crc64.New(splitTable)
+		if _, err := io.CopyBuffer(sum, content, buf); err != nil {
+			return err
+		}
+		entry.Payload = sum.Sum(nil)
+	}
+	_, err := c.split.AddEntry(entry)
+	return err
+}

@@ -1,0 +1,73 @@
+package layer
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"go.podman.io/storage/pkg/archive"
+)
+
+// maxWindow is how many bytes back a zstd layer may refer: as many as the zstd program takes (zstd(1), --memory).
+const maxWindow = 128 << 20
+
+// decompress sends the tar in packed on, in chunks from free.
+func decompress(ctx context.Context, packed io.Reader, to *flow, free <-chan []byte) error {
+	r, err := decompressor(packed)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		var chunk []byte
+		select {
+		case chunk = <-free:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		n := 0
+		for n < len(chunk) && err == nil {
+			var more int
+			more, err = r.Read(chunk[n:])
+			n += more
+		}
+		if n > 0 {
+			if err := to.send(ctx, chunk[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// decompressor reads what is in packed. The end of it is the end of packed.
+func decompressor(packed io.Reader) (io.ReadCloser, error) {
+	buf := bufio.NewReaderSize(packed, chunkSize)
+	head, err := buf.Peek(10)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch archive.DetectCompression(head) {
+	case archive.Uncompressed:
+		return io.NopCloser(buf), nil
+	case archive.Gzip:
+		return gzip.NewReader(buf)
+	case archive.Zstd:
+		// One goroutine: there are other steps, and other layers, for the other processors.
+		r, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return r.IOReadCloser(), nil
+	default:
+		return archive.DecompressStream(buf)
+	}
+}

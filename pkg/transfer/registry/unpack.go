@@ -1,0 +1,155 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
+	drivers "go.podman.io/storage/drivers"
+	"golang.org/x/sync/errgroup"
+
+	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/transfer/layer"
+)
+
+// takesOver reports whether layers are unpacked here and the store takes the folders over: that of overlayfs in the kernel,
+// where the files of a layer look as they do in the tar. With options that change how they look, the library unpacks.
+func takesOver(store storage.Store) bool {
+	return store.GraphDriverName() == "overlay" && store.ImageStore() == "" && len(store.UIDMap())+len(store.GIDMap()) == 0 &&
+		!slices.ContainsFunc(store.GraphOptions(), func(option string) bool {
+			key, _, _ := strings.Cut(option, "=")
+			return !slices.Contains([]string{"mountopt", "skip_mount_home", "sync"}, key[strings.LastIndex(key, ".")+1:])
+		})
+}
+
+// Where layers lie until the store has them, in the graph root: on the mount of the driver's, where the store can rename
+// them, in <driver>/tempdirs/hull-<random>. podman leaves alone what it has not made there, and removes the library's own folder
+// for this, <driver>/staging, whenever it ends. Ours is locked while the job lives.
+const (
+	unpackedFolder = "overlay/tempdirs"
+	unpackedPrefix = "hull-"
+)
+
+// unpackAll unpacks the layers beside each other, the lowest first, and hands them to the store from the lowest up.
+func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (err error) {
+	dir, lock, err := claim(filepath.Join(a.store.GraphRoot(), unpackedFolder), unpackedPrefix)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir), lock.Close()) }()
+	made := make([]chan *drivers.DriverWithDifferOutput, len(missing))
+	for n := range made {
+		made[n] = make(chan *drivers.DriverWithDifferOutput, 1)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(runtime.NumCPU())
+		for n, i := range missing {
+			g.Go(func() error {
+				out, err := a.unpack(ctx, i, filepath.Join(dir, strconv.Itoa(n)))
+				if err != nil {
+					return fmt.Errorf("unpack layer %s: %w", a.layers[i].Digest, err)
+				}
+				made[n] <- out
+				return nil
+			})
+		}
+		return g.Wait()
+	})
+	g.Go(func() error {
+		for n, i := range missing {
+			select {
+			case out := <-made[n]:
+				if err := a.take(i, parent, out); err != nil {
+					return err
+				}
+				parent = a.ids[i]
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// unpack makes a layer's files in dir.
+func (a *ahead) unpack(ctx context.Context, i int, dir string) (_ *drivers.DriverWithDifferOutput, err error) {
+	l := a.layers[i]
+	if err := os.Mkdir(dir, 0o555); err != nil { // as the driver's are
+		return nil, err
+	}
+	split, err := a.job.stage.unnamed()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = split.Close()
+		}
+	}()
+	made, err := layer.Unpack(ctx, a.spools[l.Digest].reader(ctx), layer.Options{Dir: dir, Split: split, Grow: a.grow(ctx, l)})
+	if err != nil {
+		return nil, err
+	}
+	if made.DiffID != a.diffs[i] {
+		return nil, otherDiff(l, made.DiffID, a.diffs[i])
+	}
+	if _, err := split.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return &drivers.DriverWithDifferOutput{
+		Target: dir, TarSplit: split, Size: made.Size, UIDs: made.UIDs, GIDs: made.GIDs, RootDirMode: made.RootMode,
+		UncompressedDigest: made.DiffID, CompressedDigest: l.Digest,
+	}, nil
+}
+
+// take hands a layer to the store. One that the store has meanwhile stays.
+func (a *ahead) take(i int, parent string, out *drivers.DriverWithDifferOutput) error {
+	failpoint.Hit("pull/unpacked")
+	if _, err := a.store.Layer(a.ids[i]); err == nil { // another pull was faster
+		return out.TarSplit.Close()
+	}
+	_, err := a.store.ApplyStagedLayer(storage.ApplyStagedLayerOptions{ID: a.ids[i], ParentLayer: parent, DiffOutput: out})
+	if err != nil {
+		return fmt.Errorf("store layer %s: %w", a.layers[i].Digest, err)
+	}
+	return nil
+}
+
+// diskStep is how many bytes a layer grows between two looks at the disk.
+const diskStep = 16 << 20
+
+// grow stops a layer from becoming too much. What may come of the packed bytes is not known before they all are here.
+func (a *ahead) grow(ctx context.Context, l types.BlobInfo) func(bytes int64) error {
+	what, sinceLook := "layer "+l.Digest.String(), int64(0)
+	return func(bytes int64) error {
+		total := a.grown.Add(bytes)
+		if err := unpacked(what, total, a.job.stage.packed.Load()); err != nil {
+			if err := a.spools[l.Digest].whole(ctx); err != nil {
+				return err
+			}
+			if err := unpacked(what, total, a.job.stage.packed.Load()); err != nil {
+				return err
+			}
+		}
+		if sinceLook += bytes; sinceLook < diskStep {
+			return nil
+		}
+		sinceLook = 0
+		if a.job.stage.free() < bytes {
+			return noSpace(a.job.request.Source, "unpacks to")
+		}
+		return nil
+	}
+}
