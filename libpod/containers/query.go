@@ -48,21 +48,15 @@ func (s *Service) WaitFor(ctx context.Context, ref string, states []string, inte
 	for {
 		c, err := s.Lookup(ctx, id)
 		if errs.IsNotFound(err) && len(states) == 0 { // it was removed with its end
-			if last < 0 {
-				last = s.diedWith(ctx, id)
-			}
-			if last >= 0 {
-				return last, nil
+			if code := s.endOfRemoved(ctx, id, last); code >= 0 {
+				return code, nil
 			}
 		}
 		if err != nil {
 			return 0, err
 		}
 		if met(c, states) {
-			if c.Status.Alive() {
-				return -1, nil
-			}
-			return c.Exit.Code, nil
+			return lastCode(c), nil
 		}
 		if len(states) == 0 && c.PID != 0 {
 			if err := s.waitEnd(ctx, id); err != nil {
@@ -79,6 +73,23 @@ func (s *Service) WaitFor(ctx context.Context, ref string, states []string, inte
 		case <-time.After(max(interval, time.Millisecond)):
 		}
 	}
+}
+
+// lastCode is the exit code of a container's last run, -1 while it runs.
+func lastCode(c *define.Container) int {
+	if c.Status.Alive() {
+		return -1
+	}
+	return c.Exit.Code
+}
+
+// endOfRemoved is the exit code of a container that is gone: the last that was seen, or that of its event. It is -1 when
+// there is none.
+func (s *Service) endOfRemoved(ctx context.Context, id string, seen int) int {
+	if seen >= 0 {
+		return seen
+	}
+	return s.diedWith(ctx, id)
 }
 
 // diedWith is the exit code in the last event of a container's end, or -1.

@@ -9,7 +9,7 @@ import (
 func TestAside(t *testing.T) {
 	root := t.TempDir()
 	dir, gone := filepath.Join(root, "dir"), filepath.Join(root, "gone")
-	make := func() {
+	prepare := func() {
 		t.Helper()
 		if err := os.MkdirAll(filepath.Join(dir, "inner"), 0o700); err != nil {
 			t.Fatal(err)
@@ -19,11 +19,11 @@ func TestAside(t *testing.T) {
 		_, err := os.Lstat(path)
 		return os.IsNotExist(err)
 	}
-	make()
+	prepare()
 	if err := Aside(dir, gone); err != nil || !missing(dir) || missing(filepath.Join(gone, "dir/inner")) {
 		t.Errorf("moved: %v", err)
 	}
-	make() // again, before what was moved is removed
+	prepare() // again, before what was moved is removed
 	if err := Aside(dir, gone); err != nil || !missing(dir) {
 		t.Errorf("moved onto another: %v", err)
 	}

@@ -15,7 +15,7 @@ import (
 const maxWindow = 128 << 20
 
 // decompress sends the tar in packed on, in chunks from free.
-func decompress(ctx context.Context, packed io.Reader, to *flow, free <-chan []byte) error {
+func decompress(ctx context.Context, packed io.Reader, to *flow, free chan []byte) error {
 	r, err := decompressor(packed)
 	if err != nil {
 		return err
@@ -34,10 +34,10 @@ func decompress(ctx context.Context, packed io.Reader, to *flow, free <-chan []b
 			more, err = r.Read(chunk[n:])
 			n += more
 		}
-		if n > 0 {
-			if err := to.send(ctx, chunk[:n]); err != nil {
-				return err
-			}
+		if n == 0 {
+			free <- chunk // it has room for all there are
+		} else if err := to.send(ctx, chunk[:n]); err != nil {
+			return err
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -3,6 +3,7 @@ package layer
 import (
 	"context"
 	"io"
+	"sync"
 )
 
 // Chunks go from step to step: so many at most, of so many bytes. A step that is ahead waits for the next one.
@@ -11,17 +12,20 @@ const (
 	chunkSize = 256 << 10
 )
 
+// chunks are those that nobody has.
+var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+
 // flow leads chunks from one step to the next.
 type flow struct {
-	chunks chan []byte
-	err    error // why it ended before it was whole; not to be read before chunks is closed
+	chunk chan []byte
+	err   error // why it ended before it was whole; not to be read before chunk is closed
 }
 
-func newFlow() *flow { return &flow{chunks: make(chan []byte)} }
+func newFlow() *flow { return &flow{chunk: make(chan []byte)} }
 
 func (f *flow) send(ctx context.Context, chunk []byte) error {
 	select {
-	case f.chunks <- chunk:
+	case f.chunk <- chunk:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -31,7 +35,7 @@ func (f *flow) send(ctx context.Context, chunk []byte) error {
 // end is what the sending step says last: nil, or why no more comes.
 func (f *flow) end(err error) {
 	f.err = err
-	close(f.chunks)
+	close(f.chunk)
 }
 
 // flowReader reads the chunks of a flow, and hands each on when it is read and more is wanted.
@@ -51,7 +55,7 @@ func (r *flowReader) Read(p []byte) (int, error) {
 			r.chunk = nil
 		}
 		select {
-		case chunk, ok := <-r.from.chunks:
+		case chunk, ok := <-r.from.chunk:
 			if !ok && r.from.err != nil {
 				return 0, r.from.err
 			}

@@ -47,7 +47,7 @@ func Unpack(ctx context.Context, packed io.Reader, o Options) (*Layer, error) {
 	rootless := unshare.IsRootless() // asks /proc, and remembers
 	plain, checked, free := newFlow(), newFlow(), make(chan []byte, buffers)
 	for range buffers {
-		free <- make([]byte, chunkSize)
+		free <- chunks.Get().(*[chunkSize]byte)[:] //nolint:forcetypeassert // nothing else is in there
 	}
 	made := newChecking(o)
 	g, ctx := errgroup.WithContext(ctx)
@@ -78,6 +78,10 @@ func Unpack(ctx context.Context, packed io.Reader, o Options) (*Layer, error) {
 	})
 	if err := g.Wait(); err != nil {
 		return nil, first(plain.err, checked.err, err)
+	}
+	close(free) // every step is through with all of them
+	for chunk := range free {
+		chunks.Put((*[chunkSize]byte)(chunk))
 	}
 	return made.layer(), nil
 }

@@ -66,11 +66,10 @@ func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache 
 		return nil, 0, errors.Join(err, file.Close())
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	b := &flowingBlob{spool: newSpool(file), stop: cancel, filled: make(chan struct{}), release: release}
-	b.reader = b.spool.reader(ctx)
+	b := &flowingBlob{ctx: ctx, stream: newOverflow(file), stop: cancel, filled: make(chan struct{}), release: release}
 	go func() { // ends with the layer, or soon after Close
 		defer close(b.filled)
-		err := b.spool.fill(interruptible{ctx, diff}, "", layers[0].UncompressedSize)
+		err := b.stream.fill(interruptible{ctx, diff}, layers[0].UncompressedSize)
 		if err != nil {
 			_, _ = io.CopyN(io.Discard, diff, drained)
 		}
@@ -99,8 +98,8 @@ const drained = 16 << 20
 
 // flowingBlob is a layer on its way out.
 type flowingBlob struct {
-	reader  io.Reader
-	spool   *spool
+	ctx     context.Context //nolint:containedctx // io.Reader has no place for it
+	stream  *overflow
 	stop    context.CancelCauseFunc
 	filled  chan struct{} // closed when the store is let go
 	release func()        // of its turn
@@ -108,7 +107,7 @@ type flowingBlob struct {
 
 // Read reads the layer.
 func (b *flowingBlob) Read(p []byte) (int, error) {
-	n, err := b.reader.Read(p)
+	n, err := b.stream.read(b.ctx, p)
 	if err != nil {
 		b.release()
 	}
@@ -120,7 +119,7 @@ func (b *flowingBlob) Close() error {
 	b.release()
 	b.stop(context.Canceled)
 	<-b.filled
-	return b.spool.file.Close()
+	return b.stream.file.Close()
 }
 
 // interruptible is a reader that ends with ctx, between two reads.

@@ -17,6 +17,10 @@ import (
 // outputFD is where hull wants an archive.
 const outputFD = 1
 
+// pipeSize is how many bytes of an archive are on their way at most: the most that everybody may have (pipe(7)). Whoever waits
+// for the other end is woken once for many writes.
+const pipeSize = 1 << 20
+
 // toOutput calls write with the path of a pipe and copies what comes through it to descriptor 1, whatever that is. The
 // library wants paths, and it would hold the reading end of a pipe that it opens itself, so that it waits forever when
 // the reader goes away.
@@ -32,9 +36,11 @@ func (j *job) toOutput(ctx context.Context, write func(ctx context.Context, path
 	if err != nil {
 		return err
 	}
+	_, _ = unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, pipeSize) // the kernel may allow less
 	copied := make(chan error, 1)
 	go func() { // ends with the pipe: when all of its writers are closed, or when the output takes no more
-		_, err := io.Copy(out, r)
+		// The two have ways of their own to copy, by parts of 32 kB.
+		_, err := io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{r}, make([]byte, pipeSize/4))
 		_ = r.Close() // what is still being written gets EPIPE
 		copied <- err
 	}()

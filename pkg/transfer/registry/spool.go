@@ -27,7 +27,7 @@ type spool struct {
 
 func newSpool(file *os.File) *spool { return &spool{file: file, more: make(chan struct{})} }
 
-// fill writes r into the spool. size is negative when it is not known; want is "" when it is somebody else's to verify.
+// fill writes r into the spool. size is negative when it is not known.
 func (s *spool) fill(r io.Reader, want digest.Digest, size int64) error {
 	err := s.copy(r, want, size)
 	s.mu.Lock()
@@ -41,14 +41,10 @@ func (s *spool) fill(r io.Reader, want digest.Digest, size int64) error {
 }
 
 func (s *spool) copy(r io.Reader, want digest.Digest, size int64) error {
-	verified, check := func() bool { return true }, io.Discard
-	if want != "" {
-		if err := want.Validate(); err != nil {
-			return errs.Invalid("digest %q: %v", want, err)
-		}
-		verifier := want.Verifier()
-		verified, check = verifier.Verified, verifier
+	if err := want.Validate(); err != nil {
+		return errs.Invalid("digest %q: %v", want, err)
 	}
+	check := want.Verifier()
 	buf := make([]byte, 256<<10)
 	for {
 		n, err := r.Read(buf)
@@ -62,7 +58,7 @@ func (s *spool) copy(r io.Reader, want digest.Digest, size int64) error {
 		switch {
 		case errors.Is(err, io.EOF) && size >= 0 && s.written != size:
 			return errs.Invalid("blob %s has %d bytes and not %d", want, s.written, size)
-		case errors.Is(err, io.EOF) && !verified():
+		case errors.Is(err, io.EOF) && !check.Verified():
 			return errs.Invalid("what came as blob %s is not what this digest says", want)
 		case errors.Is(err, io.EOF):
 			return nil
