@@ -48,7 +48,9 @@ var splitTable = crc64.MakeTable(crc64.ISO)
 func (c *checking) check(r io.Reader) error {
 	t := tar.NewReader(r)
 	t.RawAccounting = true // it keeps the bytes between the contents
-	buf := make([]byte, chunkSize)
+	chunk := newChunk()
+	defer giveBack(chunk)
+	buf := chunk[:32<<10] // what fits in it is in the processor's cache when it goes on
 	for {
 		h, err := t.Next()
 		if err != nil && !errors.Is(err, io.EOF) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -16,7 +17,13 @@ const maxWindow = 128 << 20
 
 // decompress sends the tar in packed on, in chunks from free.
 func decompress(ctx context.Context, packed io.Reader, to *flow, free chan []byte) error {
-	r, err := decompressor(packed)
+	buf := readers.Get().(*bufio.Reader) //nolint:forcetypeassert // nothing else is in there
+	buf.Reset(packed)
+	defer func() {
+		buf.Reset(nil)
+		readers.Put(buf)
+	}()
+	r, err := decompressor(buf)
 	if err != nil {
 		return err
 	}
@@ -48,9 +55,11 @@ func decompress(ctx context.Context, packed io.Reader, to *flow, free chan []byt
 	}
 }
 
-// decompressor reads what is in packed. The end of it is the end of packed.
-func decompressor(packed io.Reader) (io.ReadCloser, error) {
-	buf := bufio.NewReaderSize(packed, chunkSize)
+// readers are those that nobody has.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, chunkSize/2) }}
+
+// decompressor reads what is in buf. The end of it is the end of buf.
+func decompressor(buf *bufio.Reader) (io.ReadCloser, error) {
 	head, err := buf.Peek(10)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err

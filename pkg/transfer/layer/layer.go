@@ -47,7 +47,7 @@ func Unpack(ctx context.Context, packed io.Reader, o Options) (*Layer, error) {
 	rootless := unshare.IsRootless() // asks /proc, and remembers
 	plain, checked, free := newFlow(), newFlow(), make(chan []byte, buffers)
 	for range buffers {
-		free <- chunks.Get().(*[chunkSize]byte)[:] //nolint:forcetypeassert // nothing else is in there
+		free <- newChunk()
 	}
 	made := newChecking(o)
 	g, ctx := errgroup.WithContext(ctx)
@@ -81,7 +81,7 @@ func Unpack(ctx context.Context, packed io.Reader, o Options) (*Layer, error) {
 	}
 	close(free) // every step is through with all of them
 	for chunk := range free {
-		chunks.Put((*[chunkSize]byte)(chunk))
+		giveBack(chunk)
 	}
 	return made.layer(), nil
 }

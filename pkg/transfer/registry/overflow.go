@@ -48,7 +48,7 @@ func (o *overflow) fill(r io.Reader, size int64) error {
 
 func (o *overflow) copy(r io.Reader, size int64) error {
 	for written := int64(0); ; {
-		piece := pieces.Get().(*[pieceSize]byte)[:] //nolint:forcetypeassert // nothing else is in there
+		piece := newPiece()
 		n, err := 0, error(nil)
 		for n < len(piece) && err == nil {
 			var more int
@@ -72,6 +72,8 @@ func (o *overflow) copy(r io.Reader, size int64) error {
 
 // pieces are those that nobody has.
 var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+func newPiece() []byte { return pieces.Get().(*[pieceSize]byte)[:] } //nolint:forcetypeassert // nothing else is in there
 
 func giveBack(piece []byte) { pieces.Put((*[pieceSize]byte)(piece[:pieceSize])) }
 

@@ -45,7 +45,8 @@ func (s *spool) copy(r io.Reader, want digest.Digest, size int64) error {
 		return errs.Invalid("digest %q: %v", want, err)
 	}
 	check := want.Verifier()
-	buf := make([]byte, 256<<10)
+	buf := newPiece()
+	defer giveBack(buf)
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
