@@ -47,7 +47,8 @@ func decompress(ctx context.Context, packed io.Reader, to *flow, free chan []byt
 			return err
 		}
 		if errors.Is(err, io.EOF) {
-			return nil
+			_, err := io.Copy(io.Discard, buf) // its end says whether it was whole
+			return err
 		}
 		if err != nil {
 			return err
@@ -68,7 +69,12 @@ func decompressor(buf *bufio.Reader) (io.ReadCloser, error) {
 	case archive.Uncompressed:
 		return io.NopCloser(buf), nil
 	case archive.Gzip:
-		return gzip.NewReader(buf)
+		r, err := gzip.NewReader(buf)
+		if err != nil {
+			return nil, err
+		}
+		r.Multistream(false)
+		return &members{r, buf}, nil
 	case archive.Zstd:
 		// One goroutine: there are other steps, and other layers, for the other processors.
 		r, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
@@ -79,4 +85,28 @@ func decompressor(buf *bufio.Reader) (io.ReadCloser, error) {
 	default:
 		return archive.DecompressStream(buf)
 	}
+}
+
+// members reads the members of a gzip file (RFC 1952, section 2.2), and ends with what is none: zeros and the like come
+// after the last one of some layers, and pigz and gzip ignore them too.
+type members struct {
+	*gzip.Reader
+
+	buf *bufio.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	head, _ := m.buf.Peek(2) // an error comes again when the rest is read
+	if string(head) != "\x1f\x8b" {
+		return n, io.EOF
+	}
+	if err := m.Reset(m.buf); err != nil {
+		return n, err
+	}
+	m.Multistream(false)
+	return n, nil
 }

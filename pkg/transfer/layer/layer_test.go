@@ -113,6 +113,7 @@ func TestUnpack(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"plain": plain, "gzip": gzipped(t, plain), "zstd": encoder.EncodeAll(plain, nil),
 		"two members": append(gzipped(t, plain[:half]), gzipped(t, plain[half:])...),
+		"padded":      append(gzipped(t, plain), make([]byte, 512)...), "and a byte": append(gzipped(t, plain), 'x'),
 	} {
 		t.Run(name, func(t *testing.T) {
 			grown := int64(0)
@@ -298,12 +299,14 @@ func TestBroken(t *testing.T) {
 		r    io.Reader
 		want error
 	}{
-		"cut":                 {bytes.NewReader(whole[:len(whole)/2]), io.ErrUnexpectedEOF},
-		"wrong checksum":      {bytes.NewReader(append(slices.Clone(whole[:len(whole)-8]), make([]byte, 8)...)), gzip.ErrChecksum},
-		"reader fails":        {io.MultiReader(bytes.NewReader(whole[:1000]), iotest.ErrReader(cut)), cut},
-		"fails after the end": {io.MultiReader(bytes.NewReader(packed(t, some[0])), iotest.ErrReader(cut)), cut},
-		"no tar":              {strings.NewReader(strings.Repeat("not a tar ", 1000)), nil},
-		"same path twice":     {bytes.NewReader(packed(t, some[1], some[1])), storage.ErrDuplicatePath},
+		"cut":                         {bytes.NewReader(whole[:len(whole)/2]), io.ErrUnexpectedEOF},
+		"wrong checksum":              {bytes.NewReader(append(slices.Clone(whole[:len(whole)-8]), make([]byte, 8)...)), gzip.ErrChecksum},
+		"reader fails":                {io.MultiReader(bytes.NewReader(whole[:1000]), iotest.ErrReader(cut)), cut},
+		"fails after the end":         {io.MultiReader(bytes.NewReader(packed(t, some[0])), iotest.ErrReader(cut)), cut},
+		"fails after the last member": {io.MultiReader(bytes.NewReader(append(slices.Clone(whole), 0, 0)), iotest.ErrReader(cut)), cut},
+		"half a second member":        {bytes.NewReader(append(slices.Clone(whole), whole[:5]...)), io.ErrUnexpectedEOF},
+		"no tar":                      {strings.NewReader(strings.Repeat("not a tar ", 1000)), nil},
+		"same path twice":             {bytes.NewReader(packed(t, some[1], some[1])), storage.ErrDuplicatePath},
 	} {
 		_, _, _, err := unpack(t, c.r, free)
 		if err == nil || c.want != nil && !errors.Is(err, c.want) {
