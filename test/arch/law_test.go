@@ -54,7 +54,8 @@ var leaves = map[string]string{
 	"pkg/rootless":               "pkg/errs pkg/lockfile pkg/pidfd",
 	"pkg/signals":                "pkg/errs",
 	"pkg/transfer":               "pkg/errs",
-	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/layer",
+	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer",
+	"pkg/transfer/layer":         "pkg/transfer/chunk",
 }
 
 // pure are the packages that reach nothing but the standard library, their own room, and the modules that stand here.

@@ -49,19 +49,12 @@ func (s *Server) attach(ctx context.Context, a *network.Attachment) (*wire.Answe
 	}
 	if err == nil {
 		failpoint.Hit("attach/made")
-		return answerOf(a), nil
+		return &wire.Answer{Attachment: a}, nil
 	}
 	if s.attached[a.ID] == a {
 		err = errors.Join(err, s.detach(a.ID))
 	}
 	return nil, err
-}
-
-// answerOf tells what a container has. It is a copy: who is answered reads it after the lock, when a lease may change.
-func answerOf(a *network.Attachment) *wire.Answer {
-	told := *a
-	told.Joins = slices.Clone(a.Joins)
-	return &wire.Answer{Attachment: &told}
 }
 
 // awaitWay waits until there is a way out, if the container is to have one.

@@ -32,7 +32,7 @@ func (s *Server) connect(ctx context.Context, id string, j *network.Join) (*wire
 		return nil, err
 	}
 	if i := joinOf(a, j.Network.ID); i >= 0 { // asked again
-		return answerOf(a), nil
+		return &wire.Answer{Attachment: a}, nil
 	}
 	next := *a
 	next.Joins = append(slices.Clone(a.Joins), *j)
@@ -49,7 +49,7 @@ func (s *Server) connect(ctx context.Context, id string, j *network.Join) (*wire
 		err = s.awaitWay(ctx, &next)
 	}
 	if err == nil {
-		return answerOf(&next), nil
+		return &wire.Answer{Attachment: &next}, nil
 	}
 	if s.attached[id] == &next {
 		_, undo := s.disconnect(id, &j.Network)
@@ -66,7 +66,7 @@ func (s *Server) disconnect(id string, n *network.Network) (*wire.Answer, error)
 	}
 	i := joinOf(a, n.ID)
 	if i < 0 {
-		return answerOf(a), nil
+		return &wire.Answer{Attachment: a}, nil
 	}
 	left := a.Joins[i]
 	next := *a
@@ -84,7 +84,7 @@ func (s *Server) disconnect(id string, n *network.Network) (*wire.Answer, error)
 	if err := s.setPorts(&next); err != nil {
 		return nil, err
 	}
-	return answerOf(&next), s.dropUnused()
+	return &wire.Answer{Attachment: &next}, s.dropUnused()
 }
 
 func joinOf(a *network.Attachment, networkID string) int {
@@ -110,7 +110,7 @@ func (s *Server) publish(id string, list []network.Port) (*wire.Answer, error) {
 		return nil, errors.Join(err, s.setPorts(a))
 	}
 	s.attached[id] = &next
-	return answerOf(&next), nil
+	return &wire.Answer{Attachment: &next}, nil
 }
 
 // change takes the new definition of a network over: what may change while containers are on it are its name servers.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,6 +81,8 @@ func own(conn net.Conn) bool {
 	return err == nil && err2 == nil && int(cred.Uid) == unix.Getuid()
 }
 
+// do does what is asked. What it answers with is a copy: it is read after the lock, when a lease or the next request may
+// change what the server knows.
 func (s *Server) do(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,6 +94,16 @@ func (s *Server) do(ctx context.Context, r *wire.Request) (*wire.Answer, error) 
 		s.idle.Stop()
 		s.idle = nil
 	}
+	answer, err := s.act(ctx, r)
+	if answer != nil && answer.Attachment != nil {
+		told := *answer.Attachment
+		told.Joins = slices.Clone(told.Joins)
+		answer.Attachment = &told
+	}
+	return answer, err
+}
+
+func (s *Server) act(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
 	switch r.Op {
 	case wire.Attach:
 		return s.attach(ctx, r.Attachment)

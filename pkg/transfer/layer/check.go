@@ -14,6 +14,8 @@ import (
 	"github.com/vbatts/tar-split/archive/tar"
 	"github.com/vbatts/tar-split/tar/storage"
 	"go.podman.io/storage/pkg/archive"
+
+	"hull.dev/hull/pkg/transfer/chunk"
 )
 
 // checking reads a tar for what is to be known of it.
@@ -48,9 +50,9 @@ var splitTable = crc64.MakeTable(crc64.ISO)
 func (c *checking) check(r io.Reader) error {
 	t := tar.NewReader(r)
 	t.RawAccounting = true // it keeps the bytes between the contents
-	chunk := newChunk()
-	defer giveBack(chunk)
-	buf := chunk[:32<<10] // what fits in it is in the processor's cache when it goes on
+	whole := chunk.New()
+	defer chunk.Free(whole)
+	buf := whole[:32<<10] // what fits in it is in the processor's cache when it goes on
 	for {
 		h, err := t.Next()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -104,7 +106,7 @@ func (c *checking) file(h *tar.Header, content io.Reader, buf []byte) error {
 	if !strings.HasPrefix(path.Base(h.Name), archive.WhiteoutPrefix) {
 		c.uids[uint32(h.Uid)], c.gids[uint32(h.Gid)] = true, true
 	}
-	if strings.Trim(path.Clean("/"+h.Name), "/") == "" {
+	if path.Clean("/"+h.Name) == "/" {
 		mode := h.FileInfo().Mode() & (os.ModePerm | os.ModeSetuid | os.ModeSetgid | os.ModeSticky)
 		c.RootMode = &mode
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"go.podman.io/storage/pkg/archive"
+
+	"hull.dev/hull/pkg/transfer/chunk"
 )
 
 // maxWindow is how many bytes back a zstd layer may refer: as many as the zstd program takes (zstd(1), --memory).
@@ -17,37 +19,32 @@ const maxWindow = 128 << 20
 
 // decompress sends the tar in packed on, in chunks from free.
 func decompress(ctx context.Context, packed io.Reader, to *flow, free chan []byte) error {
-	buf := readers.Get().(*bufio.Reader) //nolint:forcetypeassert // nothing else is in there
-	buf.Reset(packed)
+	in := readers.Get().(*bufio.Reader) //nolint:forcetypeassert // nothing else is in there
+	in.Reset(packed)
 	defer func() {
-		buf.Reset(nil)
-		readers.Put(buf)
+		in.Reset(nil)
+		readers.Put(in)
 	}()
-	r, err := decompressor(buf)
+	r, err := decompressor(in)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	for {
-		var chunk []byte
+		var buf []byte
 		select {
-		case chunk = <-free:
+		case buf = <-free:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		n := 0
-		for n < len(chunk) && err == nil {
-			var more int
-			more, err = r.Read(chunk[n:])
-			n += more
-		}
+		n, err := chunk.Fill(r, buf)
 		if n == 0 {
-			free <- chunk // it has room for all there are
-		} else if err := to.send(ctx, chunk[:n]); err != nil {
+			free <- buf // it has room for all there are
+		} else if err := to.send(ctx, buf[:n]); err != nil {
 			return err
 		}
 		if errors.Is(err, io.EOF) {
-			_, err := io.Copy(io.Discard, buf) // its end says whether it was whole
+			_, err := io.Copy(io.Discard, in) // its end says whether it was whole
 			return err
 		}
 		if err != nil {
@@ -57,7 +54,7 @@ func decompress(ctx context.Context, packed io.Reader, to *flow, free chan []byt
 }
 
 // readers are those that nobody has.
-var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, chunkSize/2) }}
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, chunk.Size/2) }}
 
 // decompressor reads what is in buf. The end of it is the end of buf.
 func decompressor(buf *bufio.Reader) (io.ReadCloser, error) {

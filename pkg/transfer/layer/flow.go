@@ -3,21 +3,10 @@ package layer
 import (
 	"context"
 	"io"
-	"sync"
 )
 
-// Chunks go from step to step: so many at most, of so many bytes. A step that is ahead waits for the next one.
-const (
-	buffers   = 6
-	chunkSize = 256 << 10
-)
-
-// chunks are those that nobody has.
-var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
-
-func newChunk() []byte { return chunks.Get().(*[chunkSize]byte)[:] } //nolint:forcetypeassert // nothing else is in there
-
-func giveBack(chunk []byte) { chunks.Put((*[chunkSize]byte)(chunk[:chunkSize])) }
+// buffers is how many chunks of a layer there are at most. A step that is ahead waits for the next one.
+const buffers = 6
 
 // flow leads chunks from one step to the next.
 type flow struct {

@@ -10,6 +10,7 @@
 package layer
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"go.podman.io/storage/pkg/archive"
 	"go.podman.io/storage/pkg/unshare"
 	"golang.org/x/sync/errgroup"
+
+	"hull.dev/hull/pkg/transfer/chunk"
 )
 
 // Options are where a layer goes.
@@ -41,13 +44,12 @@ type Layer struct {
 }
 
 // Unpack unpacks a layer: a tar, as it is or compressed with gzip, zstd, bzip2 or xz. Files of the layers below that it
-// hides become what overlayfs hides them with. After an error there may be anything in the folder. Nothing but a folder of the
-// process' own may be packed's: it is read until its end.
+// hides become what overlayfs hides them with. packed is read to its end. After an error there may be anything in the folder.
 func Unpack(ctx context.Context, packed io.Reader, o Options) (*Layer, error) {
 	rootless := unshare.IsRootless() // asks /proc, and remembers
 	plain, checked, free := newFlow(), newFlow(), make(chan []byte, buffers)
 	for range buffers {
-		free <- newChunk()
+		free <- chunk.New()
 	}
 	made := newChecking(o)
 	g, ctx := errgroup.WithContext(ctx)
@@ -57,15 +59,15 @@ func Unpack(ctx context.Context, packed io.Reader, o Options) (*Layer, error) {
 	})
 	g.Go(func() (err error) {
 		defer func() { checked.end(err) }()
-		return made.check(&flowReader{ctx: ctx, from: plain, read: func(chunk []byte) error {
-			_, _ = made.digest.Hash().Write(chunk) // a hash takes everything
-			made.Size += int64(len(chunk))
-			return checked.send(ctx, chunk)
+		return made.check(&flowReader{ctx: ctx, from: plain, read: func(buf []byte) error {
+			_, _ = made.digest.Hash().Write(buf) // a hash takes everything
+			made.Size += int64(len(buf))
+			return checked.send(ctx, buf)
 		}})
 	})
 	g.Go(func() error {
-		r := &flowReader{ctx: ctx, from: checked, read: func(chunk []byte) error {
-			free <- chunk[:cap(chunk)] // it has room for all there are
+		r := &flowReader{ctx: ctx, from: checked, read: func(buf []byte) error {
+			free <- buf[:chunk.Size] // it has room for all there are
 			return nil
 		}}
 		return inRoot(o.Dir, func() error {
@@ -77,21 +79,11 @@ func Unpack(ctx context.Context, packed io.Reader, o Options) (*Layer, error) {
 		})
 	})
 	if err := g.Wait(); err != nil {
-		return nil, first(plain.err, checked.err, err)
+		return nil, cmp.Or(plain.err, checked.err, err) // that of the step which began it
 	}
 	close(free) // every step is through with all of them
-	for chunk := range free {
-		giveBack(chunk)
+	for buf := range free {
+		chunk.Free(buf)
 	}
 	return made.layer(), nil
-}
-
-// first is the first of the errors: that of the step which began it.
-func first(list ...error) error {
-	for _, err := range list {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

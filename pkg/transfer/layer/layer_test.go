@@ -67,12 +67,17 @@ func gzipped(t *testing.T, data []byte) []byte {
 
 func free(int64) error { return nil }
 
-// unpack unpacks into a new folder.
-func unpack(t *testing.T, r io.Reader, grow func(int64) error) (made *Layer, dir, split string, err error) {
+func forRoot(t *testing.T) {
 	t.Helper()
 	if unix.Geteuid() != 0 {
 		t.Skip("chroot(2) is for root")
 	}
+}
+
+// unpack unpacks into a new folder.
+func unpack(t *testing.T, r io.Reader, grow func(int64) error) (made *Layer, dir, split string, err error) {
+	t.Helper()
+	forRoot(t)
 	dir = t.TempDir()
 	var out bytes.Buffer
 	made, err = Unpack(t.Context(), r, Options{Dir: dir, Split: &out, Grow: grow})
@@ -317,9 +322,7 @@ func TestBroken(t *testing.T) {
 
 // TestEndsWithContext: a layer that stops coming is given up with the context.
 func TestEndsWithContext(t *testing.T) {
-	if unix.Geteuid() != 0 {
-		t.Skip("chroot(2) is for root")
-	}
+	forRoot(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	in, out := io.Pipe()
 	go func() {

@@ -12,7 +12,7 @@
 // (policy.json, registries.conf, certs.d, auth.json): every blob passes a digest check before the store takes it. Ours are
 // which names are tried (names.go), where credentials may go (access.go), when it is tried again (retry.go, steady.go), how
 // much it may be (limits.go), and the words of an error (pullerror.go). The layers of an image in a registry are brought into the
-// store before the library copies it (ahead.go), so that each is unpacked once.
+// store before the library copies it (ahead.go, unpack.go), so that each is unpacked once.
 //
 // A list of images is a manifest in the store alone: its images are looked at where they are (origin.go, list.go) and read
 // from there when the list is copied (listsource.go).

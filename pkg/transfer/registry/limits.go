@@ -51,7 +51,7 @@ func unpacked(what string, bytes, packed int64) error {
 	)
 }
 
-// guard watches what this process hands to the store's child processes, which unpack the layers, until stop is called, and ends
+// guard watches what this process writes, mostly to the store's child processes that unpack layers, until stop is called, and ends
 // them when it is more than may come of the bytes that were fetched: the store then removes the layers. The error of stop
 // is why, or nil.
 func (j *job) guard(what string) (stop func() error) {
@@ -86,7 +86,7 @@ func (j *job) guard(what string) (stop func() error) {
 }
 
 // wrote is how many bytes this process has written so far, to whatever it was: each byte of a tar that the store unpacks
-// is written to a child of ours, and what else a pull writes came in packed. What the children read each would be more
+// is written to a child of ours, or to a file where it is unpacked here, and what else a pull writes came in packed. What the children read each would be more
 // exact, and is not for a process to know that is confined (confine.go): there each thread is confined by itself, and who
 // was started by another thread is a stranger.
 func wrote() int64 {

@@ -6,55 +6,41 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/transfer/chunk"
 )
 
-// What an overflow keeps in memory of what is not read yet: so many pieces at most, of so many bytes.
-const (
-	keptPieces = 24
-	pieceSize  = 256 << 10
-)
+// keptPieces is how many chunks an overflow keeps in memory of what is not read yet.
+const keptPieces = 24
 
 // overflow is a stream that never keeps its writer waiting: what the reader is behind by lies in memory, and more than that
 // in a file. It has one of each.
 type overflow struct {
-	file *os.File
+	coming
 
-	mu       sync.Mutex
-	more     chan struct{} // closed, and another made, whenever there is more
-	kept     [][]byte      // to be read first
-	from, to int64         // the part of the file that is to be read then
-	err      error         // why there is no more; io.EOF when it is whole
+	file     *os.File
+	kept     [][]byte // to be read first
+	from, to int64    // the part of the file that is to be read then
 
 	piece, rest []byte // the reader's: one of kept, and what is unread of it
 }
 
-func newOverflow(file *os.File) *overflow { return &overflow{file: file, more: make(chan struct{})} }
+func newOverflow(file *os.File) *overflow {
+	return &overflow{file: file, coming: coming{more: make(chan struct{})}}
+}
 
 // fill writes r into the stream, to its end. size is negative when it is not known.
 func (o *overflow) fill(r io.Reader, size int64) error {
 	err := o.copy(r, size)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.err = err
-	if err == nil {
-		o.err = io.EOF
-	}
-	close(o.more)
+	o.end(err)
 	return err
 }
 
 func (o *overflow) copy(r io.Reader, size int64) error {
 	for written := int64(0); ; {
-		piece := newPiece()
-		n, err := 0, error(nil)
-		for n < len(piece) && err == nil {
-			var more int
-			more, err = r.Read(piece[n:])
-			n += more
-		}
+		piece := chunk.New()
+		n, err := chunk.Fill(r, piece)
 		written += int64(n)
 		if err := o.put(piece[:n]); err != nil {
 			return err
@@ -70,13 +56,6 @@ func (o *overflow) copy(r io.Reader, size int64) error {
 	}
 }
 
-// pieces are those that nobody has.
-var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
-
-func newPiece() []byte { return pieces.Get().(*[pieceSize]byte)[:] } //nolint:forcetypeassert // nothing else is in there
-
-func giveBack(piece []byte) { pieces.Put((*[pieceSize]byte)(piece[:pieceSize])) }
-
 // put adds a piece: to the file while there is something in it, or too much in memory.
 func (o *overflow) put(piece []byte) error {
 	o.mu.Lock()
@@ -91,14 +70,13 @@ func (o *overflow) put(piece []byte) error {
 		o.mu.Unlock()
 		_, err := o.file.WriteAt(piece, at)
 		o.mu.Lock()
-		giveBack(piece)
+		chunk.Free(piece)
 		if err != nil {
 			return fmt.Errorf("keep what was read of a layer: %w", err)
 		}
 		o.to += int64(len(piece))
 	}
-	close(o.more)
-	o.more = make(chan struct{})
+	o.tell()
 	return nil
 }
 
@@ -115,7 +93,7 @@ func (o *overflow) read(ctx context.Context, p []byte) (int, error) {
 		}
 		o.mu.Lock()
 		if o.piece != nil {
-			giveBack(o.piece)
+			chunk.Free(o.piece)
 			o.piece = nil
 		}
 		if len(o.kept) > 0 {

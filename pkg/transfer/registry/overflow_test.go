@@ -6,21 +6,11 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 	"testing/iotest"
-)
 
-func testOverflow(t *testing.T) *overflow {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "overflow"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.Close() })
-	return newOverflow(f)
-}
+	"hull.dev/hull/pkg/transfer/chunk"
+)
 
 // reading is an overflow as an io.Reader.
 type reading struct {
@@ -32,11 +22,11 @@ func (r reading) Read(p []byte) (int, error) { return r.stream.read(r.ctx, p) }
 
 // TestOverflow: what comes out is what went in, be the reader behind, ahead, or the one after the other.
 func TestOverflow(t *testing.T) {
-	data := make([]byte, 3*keptPieces*pieceSize+7)
+	data := make([]byte, 3*keptPieces*chunk.Size+7)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
 	size := int64(len(data))
 	t.Run("behind", func(t *testing.T) {
-		o := testOverflow(t)
+		o := newOverflow(emptyFile(t))
 		if err := o.fill(bytes.NewReader(data), size); err != nil {
 			t.Fatal(err)
 		}
@@ -48,13 +38,13 @@ func TestOverflow(t *testing.T) {
 		}
 	})
 	t.Run("ahead", func(t *testing.T) {
-		o := testOverflow(t)
+		o := newOverflow(emptyFile(t))
 		in, out := io.Pipe()
 		filled := make(chan error, 1)
 		go func() { filled <- o.fill(in, size) }()
 		var got []byte
 		for rest, r := data, (reading{t.Context(), o}); len(rest) > 0; {
-			n := min(len(rest), pieceSize)
+			n := min(len(rest), chunk.Size)
 			if _, err := out.Write(rest[:n]); err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +66,7 @@ func TestOverflow(t *testing.T) {
 		}
 	})
 	t.Run("in turn", func(t *testing.T) {
-		o := testOverflow(t)
+		o := newOverflow(emptyFile(t))
 		filled := make(chan error, 1)
 		go func() { filled <- o.fill(iotest.HalfReader(bytes.NewReader(data)), size) }()
 		got, err := io.ReadAll(iotest.HalfReader(reading{t.Context(), o}))
@@ -89,20 +79,20 @@ func TestOverflow(t *testing.T) {
 // TestOverflowEnds: the reader gets the writer's error, after what came before it.
 func TestOverflowEnds(t *testing.T) {
 	broken := errors.New("broken")
-	o := testOverflow(t)
+	o := newOverflow(emptyFile(t))
 	if err := o.fill(io.MultiReader(bytes.NewReader([]byte("some")), iotest.ErrReader(broken)), -1); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
 	if got, err := io.ReadAll(reading{t.Context(), o}); string(got) != "some" || !errors.Is(err, broken) {
 		t.Errorf("%q, %v", got, err)
 	}
-	o = testOverflow(t)
+	o = newOverflow(emptyFile(t))
 	if err := o.fill(bytes.NewReader([]byte("some")), 5); err == nil {
 		t.Error("a byte is missing, and nobody says so")
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(broken)
-	if _, err := testOverflow(t).read(ctx, make([]byte, 1)); !errors.Is(err, broken) {
+	if _, err := newOverflow(emptyFile(t)).read(ctx, make([]byte, 1)); !errors.Is(err, broken) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -6,37 +6,31 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/transfer/chunk"
 )
 
 // spool is a blob that is read while it comes: one goroutine fills it, others read it from its beginning, each by a reader
 // of its own, and wait where it ends. That it is what its digest says is known at its end: until then a reader gets no EOF.
 type spool struct {
-	file *os.File
+	coming
 
-	mu      sync.Mutex
-	more    chan struct{} // closed, and another made, whenever there is more
+	file    *os.File
 	written int64
-	err     error // why there is no more; io.EOF when it is whole
 }
 
-func newSpool(file *os.File) *spool { return &spool{file: file, more: make(chan struct{})} }
+func newSpool(file *os.File) *spool {
+	return &spool{file: file, coming: coming{more: make(chan struct{})}}
+}
 
 // fill writes r into the spool. size is negative when it is not known.
 func (s *spool) fill(r io.Reader, want digest.Digest, size int64) error {
 	err := s.copy(r, want, size)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err = err
-	if err == nil {
-		s.err = io.EOF
-	}
-	close(s.more)
+	s.end(err)
 	return err
 }
 
@@ -45,8 +39,8 @@ func (s *spool) copy(r io.Reader, want digest.Digest, size int64) error {
 		return errs.Invalid("digest %q: %v", want, err)
 	}
 	check := want.Verifier()
-	buf := newPiece()
-	defer giveBack(buf)
+	buf := chunk.New()
+	defer chunk.Free(buf)
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
@@ -73,8 +67,7 @@ func (s *spool) grow(n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.written += n
-	close(s.more)
-	s.more = make(chan struct{})
+	s.tell()
 }
 
 // whole waits until the spool is filled, and returns why it is not.

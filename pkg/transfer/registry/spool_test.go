@@ -16,12 +16,18 @@ import (
 
 func testSpool(t *testing.T) *spool {
 	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "spool"))
+	return newSpool(emptyFile(t))
+}
+
+// emptyFile is open until the test ends.
+func emptyFile(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.Close() })
-	return newSpool(f)
+	return f
 }
 
 func TestSpoolIsReadWhileItComes(t *testing.T) {
