@@ -32,7 +32,8 @@ func NewSandbox(t testing.TB) *Sandbox {
 	n := int(sandboxes.Add(1))
 	s := &Sandbox{Dir: filepath.Join(os.Getenv("HOME"), strconv.Itoa(n))}
 	for i := range s.Ports {
-		s.Ports[i] = 21000 + os.Getpid()%100*300 + n*3 + i
+		// Below what the kernel gives to connections (32768, ip_sysctl), and away from what the process before this one had.
+		s.Ports[i] = 10000 + os.Getpid()%20*1000 + n*3 + i
 	}
 	for _, dir := range []string{"home/.config/containers", "data", "tmp"} {
 		must(t, os.MkdirAll(filepath.Join(s.Dir, dir), 0o700))
