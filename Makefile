@@ -8,7 +8,7 @@ TAGS         := containers_image_openpgp,exclude_graphdriver_btrfs,netgo,osuserg
 LDFLAGS      := -s -w -X hull.dev/hull/cmd/hull/internal/app.commit=$(VERSION)
 STATIC       := $(LDFLAGS) -extldflags "-static"
 # SQLite sets a page cache and small pieces aside for a program that stays; a command would touch them for nothing.
-export CGO_CFLAGS := -O2 -g -DSQLITE_DEFAULT_PCACHE_INITSZ=0 -DSQLITE_DEFAULT_LOOKASIDE=1200,8 -DSQLITE_ENABLE_MEMSYS5
+export CGO_CFLAGS := -O2 -g -DSQLITE_DEFAULT_PCACHE_INITSZ=0 -DSQLITE_DEFAULT_LOOKASIDE=1200,8
 # A program with musl starts with a hundred page faults less than with glibc (docs/design/0011); without musl-tools it has glibc.
 # musl has no headers of the kernel's: they come after its own.
 MUSL         = $(shell command -v musl-gcc >/dev/null && echo musl-gcc -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
