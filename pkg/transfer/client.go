@@ -86,16 +86,18 @@ func (c *Client) Run(ctx context.Context, r Request, stdin *os.File, onProgress 
 	if err != nil && errors.Is(err, errLongLine) {
 		p.kill()
 	}
+	if err == nil {
+		go func() { _ = p.wait() }() // the job is done; what is left is to give its memory back, which takes milliseconds
+		return *result, nil
+	}
 	ended := p.wait()
 	switch {
-	case ctx.Err() != nil && err != nil:
+	case ctx.Err() != nil:
 		return Result{}, context.Cause(ctx)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, unix.ECONNRESET):
 		return Result{}, died(ended, p.lastWords())
-	case err != nil:
-		return Result{}, err
 	}
-	return *result, nil
+	return Result{}, err
 }
 
 // start is the process that was executed early, if it is the one that is wanted, or a new one.
