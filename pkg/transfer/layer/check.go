@@ -22,6 +22,7 @@ import (
 type checking struct {
 	Layer
 
+	entry      func(name string, kind byte, link string) error
 	grow       func(bytes int64) error
 	split      storage.Packer
 	digest     digest.Digester
@@ -30,7 +31,7 @@ type checking struct {
 
 func newChecking(o Options) *checking {
 	return &checking{
-		grow: o.Grow, split: storage.NewJSONPacker(o.Split), digest: digest.Canonical.Digester(),
+		entry: o.Entry, grow: o.Grow, split: storage.NewJSONPacker(o.Split), digest: digest.Canonical.Digester(),
 		uids: map[uint32]bool{}, gids: map[uint32]bool{},
 	}
 }
@@ -103,6 +104,11 @@ func (c *checking) after(r io.Reader, buf []byte) error {
 
 // file notes an entry.
 func (c *checking) file(h *tar.Header, content io.Reader, buf []byte) error {
+	if c.entry != nil {
+		if err := c.entry(h.Name, h.Typeflag, h.Linkname); err != nil {
+			return err
+		}
+	}
 	if !strings.HasPrefix(path.Base(h.Name), archive.WhiteoutPrefix) {
 		c.uids[uint32(h.Uid)], c.gids[uint32(h.Gid)] = true, true
 	}

@@ -31,6 +31,10 @@ type Options struct {
 	// which the store makes the same tar again.
 	Split io.Writer
 
+	// Entry, if there is one, is asked before an entry of the tar goes on: its name, its kind (tar.TypeReg and so on) and what it
+	// links to. Its error ends the unpacking.
+	Entry func(name string, kind byte, link string) error
+
 	// Grow is told of bytes that the layer is about to become, before they are written. Its error ends the unpacking.
 	Grow func(bytes int64) error
 }

@@ -44,9 +44,11 @@ type ahead struct {
 	diffs  []digest.Digest // of the tars, as the config has them
 	ids    []string        // under which the library has the layers
 	turns  *turns
+	bundle *bundle // the image, where it is here already and not in a registry
 	spools map[digest.Digest]*spool
 	said   map[string]bool // lines, by one of which the library would say that a layer is there already
 	grown  atomic.Int64    // bytes that the layers have become
+	made   []string        // ids of the layers that the store has been given
 }
 
 // prepared is what ahead has left to do.
@@ -134,6 +136,9 @@ func (a *ahead) fetch(ctx context.Context, sys *types.SystemContext, policy *sig
 
 // bring fetches layers of which each lies on the one before, the first on parent.
 func (a *ahead) bring(ctx context.Context, missing []int, parent string) error {
+	if a.bundle != nil {
+		return a.unpackAll(ctx, missing, parent)
+	}
 	if !a.said[gettingSignatures] {
 		a.say(gettingSignatures)
 	}

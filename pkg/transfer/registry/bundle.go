@@ -33,6 +33,15 @@ type bundle struct {
 // id is the image's id in the store.
 func (b *bundle) id() string { return b.config.Encoded() }
 
+// size is that of its layers as they are, in bytes.
+func (b *bundle) size() int64 {
+	total := int64(0)
+	for _, d := range b.layers {
+		total += b.blobs[d].size
+	}
+	return total
+}
+
 // blob is a layer or config.
 type blob struct {
 	size int64

@@ -7,7 +7,9 @@ import (
 	"io"
 	"path"
 	"strings"
+	"syscall"
 
+	"github.com/containerd/errdefs"
 	"go.podman.io/image/v5/pkg/compression"
 )
 
@@ -31,23 +33,19 @@ func (j *job) checkLayer(ctx context.Context, r io.Reader, what string) (int64, 
 	var total int64
 	free := j.stage.free()
 	t := tar.NewReader(in)
-	for n := 0; ; n++ {
+	c := &tarEntries{job: j, what: what}
+	for {
 		h, err := t.Next()
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return total, nil
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return 0, j.bad("%s ends early; it was cut off or is damaged", what)
-		case err != nil && n == 0:
-			return 0, j.bad("%s is not a tar archive", what)
-		case err != nil:
-			return 0, j.bad("%s is damaged: %v", what, err)
-		case n == maxFiles:
-			return 0, j.bad("%s has more than %d files", what, maxFiles)
-		case leadsOut(h.Name), h.Typeflag == tar.TypeLink && leadsOut(h.Linkname):
-			return 0, j.bad("%s: the path %q leads out of the root file system", what, h.Name+arrow(h))
 		}
-		if n%1024 == 0 && ctx.Err() != nil {
+		if err != nil {
+			return 0, c.why(err)
+		}
+		if err := c.check(h.Name, h.Typeflag, h.Linkname); err != nil {
+			return 0, err
+		}
+		if c.n%1024 == 0 && ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
 		if total += h.Size; total > free || total < 0 {
@@ -56,15 +54,44 @@ func (j *job) checkLayer(ctx context.Context, r io.Reader, what string) (int64, 
 	}
 }
 
+// tarEntries are those of one layer of an archive.
+type tarEntries struct {
+	job  *job
+	what string
+	n    int
+}
+
+// check is an error for an entry that may not be in a layer.
+func (c *tarEntries) check(name string, kind byte, link string) error {
+	c.n++
+	switch {
+	case c.n > maxFiles:
+		return c.job.bad("%s has more than %d files", c.what, maxFiles)
+	case leadsOut(name):
+		return c.job.bad("%s: the path %q leads out of the root file system", c.what, name)
+	case kind == tar.TypeLink && leadsOut(link):
+		return c.job.bad("%s: the path %q leads out of the root file system", c.what, name+" → "+link)
+	}
+	return nil
+}
+
+// why says what is wrong with a tar that cannot be read further. What the system refused is not the tar's fault.
+func (c *tarEntries) why(err error) error {
+	_, ours := errors.AsType[*archiveError](err)
+	_, system := errors.AsType[syscall.Errno](err)
+	switch {
+	case ours, system, errdefs.IsResourceExhausted(err):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return c.job.bad("%s ends early; it was cut off or is damaged", c.what)
+	case c.n == 0:
+		return c.job.bad("%s is not a tar archive", c.what)
+	}
+	return c.job.bad("%s is damaged: %v", c.what, err)
+}
+
 // leadsOut reports whether a name in a tar means something above its root.
 func leadsOut(name string) bool {
 	clean := path.Clean(strings.TrimLeft(name, "/"))
 	return clean == ".." || strings.HasPrefix(clean, "../")
-}
-
-func arrow(h *tar.Header) string {
-	if h.Typeflag == tar.TypeLink {
-		return " → " + h.Linkname
-	}
-	return ""
 }

@@ -66,43 +66,45 @@ func (j *job) describe(ctx context.Context, file *os.File) (layerFile, error) {
 	if err != nil {
 		return layerFile{}, err
 	}
-	whole, unpacked := digest.Canonical.Digester(), digest.Canonical.Digester()
+	whole := digest.Canonical.Digester()
 	algorithm, decompress, r, err := compression.DetectCompressionFormat(io.TeeReader(file, whole.Hash()))
 	if err != nil {
 		return layerFile{}, j.bad("%v", err)
 	}
 	l := layerFile{blob: in(single{file}, "", info.Size())}
-	l.MediaType = v1.MediaTypeImageLayer
-	if decompress != nil {
-		plain, err := decompress(r)
-		if err != nil {
+	l.Size = info.Size()
+	if decompress == nil {
+		if _, err := io.Copy(io.Discard, r); err != nil {
 			return layerFile{}, j.bad("%v", err)
 		}
-		defer plain.Close()
-		r = plain
-		switch algorithm.Name() {
-		case compression.Gzip.Name():
-			l.MediaType = v1.MediaTypeImageLayerGzip
-		case compression.Zstd.Name():
-			l.MediaType = v1.MediaTypeImageLayerZstd
-		default:
-			return j.describeUnpacked(ctx, r, info.Size())
-		}
+		l.MediaType, l.Digest, l.diffID = v1.MediaTypeImageLayer, whole.Digest(), whole.Digest()
+		return l, nil
 	}
-	free := j.stage.free()
-	n, err := io.Copy(unpacked.Hash(), io.LimitReader(r, free+1))
-	if err == nil && n > free && decompress != nil {
+	plain, err := decompress(r)
+	if err != nil {
+		return layerFile{}, j.bad("%v", err)
+	}
+	defer plain.Close()
+	switch algorithm.Name() {
+	case compression.Gzip.Name():
+		l.MediaType = v1.MediaTypeImageLayerGzip
+	case compression.Zstd.Name():
+		l.MediaType = v1.MediaTypeImageLayerZstd
+	default:
+		return j.describeUnpacked(ctx, plain, info.Size())
+	}
+	free, unpacked := j.stage.free(), digest.Canonical.Digester()
+	n, err := io.Copy(unpacked.Hash(), io.LimitReader(plain, free+1))
+	if err == nil && n > free {
 		return layerFile{}, noSpace(j.request.Source, "unpacks to")
+	}
+	if err == nil { // what lies behind the compressed data is part of the blob
+		_, err = io.Copy(whole.Hash(), file)
 	}
 	if err != nil {
 		return layerFile{}, j.bad("%v", err)
 	}
-	if decompress != nil { // what lies behind the compressed data is part of the blob
-		if _, err := io.Copy(whole.Hash(), file); err != nil {
-			return layerFile{}, j.bad("%v", err)
-		}
-	}
-	l.Digest, l.Size, l.diffID = whole.Digest(), info.Size(), unpacked.Digest()
+	l.Digest, l.diffID = whole.Digest(), unpacked.Digest()
 	return l, nil
 }
 

@@ -123,7 +123,7 @@ func (j *job) ociBlob(f files, d digest.Digest, limit int64) ([]byte, error) {
 		return nil, j.bad("%v", err)
 	}
 	if got := d.Algorithm().FromBytes(data); got != d {
-		return nil, j.bad("wrong digest: the data named %s is %s", d, got)
+		return nil, j.wrongDigest(d, got)
 	}
 	return data, nil
 }

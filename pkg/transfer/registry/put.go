@@ -26,7 +26,14 @@ func (j *job) put(ctx context.Context, bundles []*bundle) (_ transfer.Result, er
 			err = errors.Join(plain(err), j.takeBack(ctx, added))
 		}
 	}()
+	store, err := j.store.Raw()
+	if err != nil {
+		return transfer.Result{}, err
+	}
 	for _, b := range bundles {
+		if takesOver(store) {
+			break // they are checked while they are unpacked
+		}
 		if err := j.check(ctx, b); err != nil {
 			return transfer.Result{}, err
 		}
@@ -100,10 +107,20 @@ func (j *job) copy(ctx context.Context, b *bundle) (err error) {
 	// The cache knows where registries have which blobs; a local archive has no use for it, and it would be outside of
 	// the store.
 	sys := &types.SystemContext{BigFilesTemporaryDir: j.stage.dir, BlobInfoCacheDir: j.stage.dir}
-	_, err = copy.Image(ctx, policy, to, source{b, j}, &copy.Options{
-		RemoveSignatures: true, DestinationCtx: sys, SourceCtx: sys,
-	})
+	a := &ahead{
+		job: j, store: store, src: source{b, j}, bundle: b, turns: newTurns(store.RunRoot()),
+		said: map[string]bool{gettingSignatures: true},
+	}
+	if takesOver(store) { // else the library has the store unpack them
+		_, err = a.fetch(ctx, sys, policy)
+	}
+	if err == nil {
+		_, err = copy.Image(ctx, policy, to, source{b, j}, &copy.Options{
+			RemoveSignatures: true, DestinationCtx: sys, SourceCtx: sys,
+		})
+	}
 	if err != nil {
+		a.takeBack()
 		return refused(fmt.Errorf("copy image from %q to the store: %w", j.request.Source, err))
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/transfer"
@@ -112,19 +112,34 @@ func ociFiles(tb testing.TB, blob []byte, diff digest.Digest) []file {
 
 // rig is a store and a way to run jobs on it.
 type rig struct {
-	tb    testing.TB
-	dir   string
-	store *layers.Store
+	tb     testing.TB
+	dir    string
+	driver string
+	store  *layers.Store
 }
 
 func newRig(tb testing.TB) *rig {
 	tb.Helper()
+	return newRigOn(tb, "vfs")
+}
+
+// onDrivers runs a test on a store that unpacks layers itself, and on one that takes over what was unpacked here.
+func onDrivers(t *testing.T, test func(t *testing.T, r *rig)) {
+	t.Helper()
+	for _, driver := range []string{"vfs", "overlay"} {
+		t.Run(driver, func(t *testing.T) { test(t, newRigOn(t, driver)) })
+	}
+}
+
+func newRigOn(tb testing.TB, driver string) *rig {
+	tb.Helper()
 	if os.Geteuid() != 0 {
 		tb.Skip("a store needs root or a user namespace")
 	}
-	r := &rig{tb: tb, dir: tb.TempDir()}
+	r := &rig{tb: tb, dir: tb.TempDir(), driver: driver}
 	var err error
-	r.store, err = layers.Open(layers.Options{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: "vfs"})
+	tb.Cleanup(func() { _ = unix.Unmount(r.dir+"/root/overlay", unix.MNT_DETACH) }) // the driver mounts it over itself
+	r.store, err = layers.Open(layers.Options{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: driver})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -141,7 +156,7 @@ func (r *rig) run(op string, archive []byte, o transfer.Import) (transfer.Result
 }
 
 func (r *rig) job(q transfer.Request) (transfer.Result, error) {
-	q.Store = transfer.Store{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: "vfs"}
+	q.Store = transfer.Store{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: r.driver}
 	return handle(r.tb.Context(), q, func(transfer.Progress) {}, unconfined)
 }
 
@@ -158,15 +173,16 @@ func (r *rig) clean(n int) {
 	if left, err := os.ReadDir(r.dir + "/root/hull-image"); err == nil && len(left) != 0 {
 		r.tb.Errorf("left in the stage: %v", left)
 	}
-	layers := 0
-	_ = filepath.WalkDir(r.dir+"/root/vfs/dir", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && filepath.Dir(path) == r.dir+"/root/vfs/dir" {
-			layers++
+	folders := 0
+	for _, pattern := range []string{"vfs/dir/*", "overlay/????????????????????????????????????????????????????????????????", "overlay/tempdirs/hull-*"} {
+		found, err := filepath.Glob(r.dir + "/root/" + pattern)
+		if err != nil {
+			r.tb.Fatal(err)
 		}
-		return nil
-	})
-	if layers > n {
-		r.tb.Errorf("%d folders of layers for %d images", layers, n)
+		folders += len(found)
+	}
+	if folders > n {
+		r.tb.Errorf("%d folders of layers for %d images", folders, n)
 	}
 }
 
@@ -185,16 +201,18 @@ func TestLoad(t *testing.T) {
 		"no name":   {dockerSave(t, layer), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			result, err := r.run(transfer.OpLoad, c.archive, transfer.Import{})
-			if err != nil || len(result.Images) != 1 || strings.Join(result.Images[0].Names, " ") != c.names {
-				t.Fatalf("%+v, %v", result, err)
-			}
-			again, err := r.run(transfer.OpLoad, c.archive, transfer.Import{})
-			if err != nil || again.Images[0].ID != result.Images[0].ID {
-				t.Errorf("the second time: %+v, %v", again, err)
-			}
-			r.clean(1)
+			onDrivers(t, func(t *testing.T, r *rig) {
+				t.Helper()
+				result, err := r.run(transfer.OpLoad, c.archive, transfer.Import{})
+				if err != nil || len(result.Images) != 1 || strings.Join(result.Images[0].Names, " ") != c.names {
+					t.Fatalf("%+v, %v", result, err)
+				}
+				again, err := r.run(transfer.OpLoad, c.archive, transfer.Import{})
+				if err != nil || again.Images[0].ID != result.Images[0].ID {
+					t.Errorf("the second time: %+v, %v", again, err)
+				}
+				r.clean(1)
+			})
 		})
 	}
 }
@@ -286,7 +304,7 @@ func TestBadArchives(t *testing.T) {
 		"hardlink escapes": {dockerSave(t, makeTar(t, file{name: "x", typ: tar.TypeLink, link: "../../../etc/shadow"})), "leads out"},
 		"layer cut":        {dockerSave(t, layer[:2000]), "ends early"},
 		"layer no tar":     {dockerSave(t, []byte(strings.Repeat("no tar", 500))), "not a tar archive"},
-		"bomb":             {dockerSave(t, makeTar(t, file{name: "x", size: 1 << 50})), "more than the disk"},
+		"bomb":             {dockerSave(t, makeTar(t, file{name: "x", size: 1 << 50})), "unpacks to more than"},
 		"wrong layer":      {change(4, string(zipped(t, makeTar(t, file{name: "evil"})))), "manifest says"},
 		"wrong config":     {change(3, strings.Replace(oci[3].data, "amd64", "mmd64", 1)), "wrong digest"},
 		"wrong manifest":   {change(2, strings.Replace(oci[2].data, "gzip", "gzop", 1)), "wrong digest"},
@@ -296,29 +314,34 @@ func TestBadArchives(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			if _, err := r.run(transfer.OpLoad, good, transfer.Import{}); err != nil {
-				t.Fatal(err)
-			}
-			_, err := r.run(transfer.OpLoad, c.archive, transfer.Import{})
-			if err == nil {
-				t.Fatal("it was loaded")
-			}
-			text := err.Error()
-			if !strings.Contains(text, c.why) || !strings.Contains(text, "archive") || strings.Contains(text, "\n") {
-				t.Errorf("got %q, want %q", text, c.why)
-			}
-			if c.why != "" && !errdefs.IsInvalidArgument(err) && !errdefs.IsResourceExhausted(err) {
-				t.Errorf("class of %v", err)
-			}
-			r.clean(1)
+			onDrivers(t, func(t *testing.T, r *rig) {
+				t.Helper()
+				if _, err := r.run(transfer.OpLoad, good, transfer.Import{}); err != nil {
+					t.Fatal(err)
+				}
+				_, err := r.run(transfer.OpLoad, c.archive, transfer.Import{})
+				if err == nil {
+					t.Fatal("it was loaded")
+				}
+				text := err.Error()
+				if !strings.Contains(text, c.why) || !strings.Contains(text, "archive") || strings.Contains(text, "\n") {
+					t.Errorf("got %q, want %q", text, c.why)
+				}
+				if c.why != "" && !errdefs.IsInvalidArgument(err) && !errdefs.IsResourceExhausted(err) {
+					t.Errorf("class of %v", err)
+				}
+				r.clean(1)
+			})
 		})
 	}
 }
 
 // A damaged second image takes the first one back with it.
 func TestLoadIsAllOrNothing(t *testing.T) {
-	r := newRig(t)
+	onDrivers(t, loadIsAllOrNothing)
+}
+
+func loadIsAllOrNothing(t *testing.T, r *rig) { //nolint:thelper // it is the test
 	one, two := makeTar(t, file{name: "1", data: "1"}), makeTar(t, file{name: "2", data: "2"})
 	config := func(layer []byte) string {
 		return fmt.Sprintf(`{"os":"linux","rootfs":{"type":"layers","diff_ids":[%q]}}`, digest.FromBytes(layer))
@@ -334,6 +357,40 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	r.clean(0)
+}
+
+// A damaged upper layer takes the one below it back, and leaves one that was there before.
+func TestLoadTakesItsLayersBack(t *testing.T) {
+	r := newRigOn(t, "overlay")
+	one, two, three := makeTar(t, file{name: "1", data: "1"}), makeTar(t, file{name: "2", data: "2"}), makeTar(t, file{name: "3", data: "3"})
+	archive := func(third digest.Digest, layers ...[]byte) []byte {
+		diffs := []string{digest.FromBytes(one).String(), digest.FromBytes(two).String(), third.String()}[:len(layers)]
+		config, err := json.Marshal(map[string]any{"os": "linux", "rootfs": map[string]any{"type": "layers", "diff_ids": diffs}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, names := []file{{name: "c.json", data: string(config)}}, []string{}
+		for i, l := range layers {
+			names = append(names, fmt.Sprintf("%d.tar", i))
+			files = append(files, file{name: names[i], data: string(l)})
+		}
+		toc, err := json.Marshal([]any{map[string]any{"Config": "c.json", "Layers": names}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return makeTar(t, append(files, file{name: "manifest.json", data: string(toc)})...)
+	}
+	if _, err := r.run(transfer.OpLoad, archive("", one), transfer.Import{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.run(transfer.OpLoad, archive(digest.FromString("other"), one, two, three), transfer.Import{})
+	if err == nil || !strings.Contains(err.Error(), "wrong digest") {
+		t.Errorf("got %v", err)
+	}
+	r.clean(1)
+	if _, err := r.run(transfer.OpLoad, archive(digest.FromBytes(three), one, two, three), transfer.Import{}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestStaleStageIsRemoved(t *testing.T) {

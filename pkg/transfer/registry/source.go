@@ -147,10 +147,14 @@ func (c *checked) Read(p []byte) (int, error) {
 	c.hash.Write(p[:n])
 	if errors.Is(err, io.EOF) {
 		if got := digest.NewDigest(c.want.Algorithm(), c.hash); got != c.want {
-			return n, c.job.bad("wrong digest: the data named %s is %s", c.want, got)
+			return n, c.job.wrongDigest(c.want, got)
 		}
 	}
 	return n, err
+}
+
+func (j *job) wrongDigest(named, got digest.Digest) error {
+	return j.bad("wrong digest: the data named %s is %s", named, got)
 }
 
 // Close closes the blob.

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go.podman.io/image/v5/pkg/blobinfocache/none"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
 	drivers "go.podman.io/storage/drivers"
@@ -104,9 +105,25 @@ func (a *ahead) unpack(ctx context.Context, i int, dir string) (_ *drivers.Drive
 			_ = split.Close()
 		}
 	}()
-	made, err := layer.Unpack(ctx, a.spools[l.Digest].reader(ctx), layer.Options{Dir: dir, Split: split, Grow: a.grow(ctx, l)})
+	packed, err := a.packed(ctx, i)
 	if err != nil {
 		return nil, err
+	}
+	defer packed.Close()
+	o := layer.Options{Dir: dir, Split: split, Grow: a.grow(ctx, l)}
+	entries := &tarEntries{job: a.job, what: "layer " + l.Digest.String()}
+	if a.bundle != nil {
+		o.Entry = entries.check
+	}
+	made, err := layer.Unpack(ctx, packed, o)
+	if err != nil {
+		if a.bundle != nil && ctx.Err() == nil {
+			err = entries.why(err)
+		}
+		return nil, err
+	}
+	if a.bundle != nil && made.DiffID != l.Digest && a.diffs[i] == l.Digest {
+		return nil, a.job.wrongDigest(l.Digest, made.DiffID)
 	}
 	if made.DiffID != a.diffs[i] {
 		return nil, otherDiff(l, made.DiffID, a.diffs[i])
@@ -120,6 +137,29 @@ func (a *ahead) unpack(ctx context.Context, i int, dir string) (_ *drivers.Drive
 	}, nil
 }
 
+// packed opens a layer as it is in the registry or the archive. What comes out is what its digest says, or what comes of it is
+// about to be compared with the same digest.
+func (a *ahead) packed(ctx context.Context, i int) (io.ReadCloser, error) {
+	l := a.layers[i]
+	if a.bundle == nil {
+		return io.NopCloser(a.spools[l.Digest].reader(ctx)), nil
+	}
+	if a.diffs[i] == l.Digest {
+		a.job.say(copying + l.Digest.String())
+		return a.bundle.blobs[l.Digest].open()
+	}
+	r, _, err := a.src.GetBlob(ctx, l, none.NoCache)
+	return r, err
+}
+
+// packedBytes is how many there are of the image.
+func (a *ahead) packedBytes() int64 {
+	if a.bundle != nil {
+		return a.bundle.size()
+	}
+	return a.job.stage.packed.Load()
+}
+
 // take hands a layer to the store. One that the store has meanwhile stays.
 func (a *ahead) take(i int, parent string, out *drivers.DriverWithDifferOutput) error {
 	failpoint.Hit("pull/unpacked")
@@ -130,7 +170,15 @@ func (a *ahead) take(i int, parent string, out *drivers.DriverWithDifferOutput) 
 	if err != nil {
 		return fmt.Errorf("store layer %s: %w", a.layers[i].Digest, err)
 	}
+	a.made = append(a.made, a.ids[i])
 	return nil
+}
+
+// takeBack removes the layers that were made, from the uppermost down, but for those that others have come to use.
+func (a *ahead) takeBack() {
+	for _, id := range slices.Backward(a.made) {
+		_ = a.store.DeleteLayer(id) // it is in use, or gone
+	}
 }
 
 // diskStep is how many bytes a layer grows between two looks at the disk.
@@ -139,15 +187,20 @@ const diskStep = 16 << 20
 // grow stops a layer from becoming too much. What may come of the packed bytes is not known before they all are here.
 func (a *ahead) grow(ctx context.Context, l types.BlobInfo) func(bytes int64) error {
 	what, sinceLook := "layer "+l.Digest.String(), int64(0)
+	if a.bundle != nil {
+		what = fmt.Sprintf("archive %q: %s", a.job.request.Source, what)
+	}
 	return func(bytes int64) error {
 		total := a.grown.Add(bytes)
-		if err := unpacked(what, total, a.job.stage.packed.Load()); err != nil {
+		err := unpacked(what, total, a.packedBytes())
+		if err != nil && a.bundle == nil {
 			if err := a.spools[l.Digest].whole(ctx); err != nil {
 				return err
 			}
-			if err := unpacked(what, total, a.job.stage.packed.Load()); err != nil {
-				return err
-			}
+			err = unpacked(what, total, a.packedBytes())
+		}
+		if err != nil {
+			return err
 		}
 		if sinceLook += bytes; sinceLook < diskStep {
 			return nil
