@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type flowing struct {
 
 // NewImageSource opens the image.
 func (f flowing) NewImageSource(ctx context.Context, sys *types.SystemContext) (types.ImageSource, error) {
+	debug.SetGCPercent(garbage)
 	return wrapped(ctx, sys, f.ImageReference, func(src types.ImageSource) types.ImageSource {
 		return &flowingSource{src, f.job, f.store, make(chan struct{}, runtime.NumCPU())}
 	})

@@ -41,8 +41,8 @@ const (
 	unpackedPrefix = "hull-"
 )
 
-// garbage is how much of it the collector lets lie while layers are unpacked, in percent of what is in use (GOGC): with the
-// usual 100 a pull takes half as much memory again, and no less time.
+// garbage is how much of it the collector lets lie while layers are unpacked or packed, in percent of what is in use (GOGC): with
+// the usual 100 a pull or a push takes half as much memory again, and no less time.
 const garbage = 50
 
 // unpackAll unpacks the layers beside each other, the lowest first, and hands them to the store from the lowest up.
