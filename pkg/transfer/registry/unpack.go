@@ -42,8 +42,8 @@ const (
 )
 
 // garbage is how much of it the collector lets lie while layers are unpacked or packed, in percent of what is in use (GOGC): with
-// the usual 100 a pull or a push takes half as much memory again, and no less time.
-const garbage = 50
+// the usual 100 a pull or a push takes twice the memory, and no less time.
+const garbage = 25
 
 // unpackAll unpacks the layers beside each other, the lowest first, and hands them to the store from the lowest up.
 func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (err error) {
