@@ -17,7 +17,7 @@ import (
 func newImages(e *Engine, o Options) *images.Service {
 	return images.New(images.Config{
 		Layers: e.Layers, Transfer: newTransfer(o.Config), Containers: containersOf{e}, HelloPath: helloPath(o.Config),
-		Emit: func(event define.Event) { e.Events.Write(event) },
+		Emit: func(event define.Event) { e.Events.Write(event) }, Warn: o.Warn,
 	})
 }
 

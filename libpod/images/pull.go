@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -31,6 +32,27 @@ type PullOptions struct {
 // has them. ErrNotFound when the registry does not have it, or it is not here and the policy is never;
 // ErrPermissionDenied when the registry, the user's policy.json or registries.conf say no.
 func (s *Service) Pull(ctx context.Context, ref string, o PullOptions) ([]string, error) {
+	ids, err := s.pull(ctx, ref, o)
+	if err != nil || o.OS+o.Arch+o.Variant == "" {
+		return ids, err
+	}
+	for _, id := range ids { // a registry without a list for platforms gives what it has
+		img, err := s.layers.ImageByID(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		c, err := s.layers.Config(ctx, img)
+		if err == nil && !suits(c, o) {
+			s.warn(fmt.Sprintf("image %s is for %s and not for %s, which was asked for", ref, platform(c.OS, c.Architecture, c.Variant),
+				platform(cmp.Or(o.OS, "linux"), cmp.Or(o.Arch, runtime.GOARCH), o.Variant)))
+		}
+	}
+	return ids, nil
+}
+
+func platform(parts ...string) string { return strings.TrimRight(strings.Join(parts, "/"), "/") }
+
+func (s *Service) pull(ctx context.Context, ref string, o PullOptions) ([]string, error) {
 	if o.Policy == "" {
 		o.Policy = "always"
 	}
@@ -115,13 +137,12 @@ func (s *Service) pullName(ctx context.Context, ref, name string, o PullOptions)
 // isFor reports whether the image is for the platform that is asked for.
 func (s *Service) isFor(ctx context.Context, img layers.Image, o PullOptions) bool {
 	c, err := s.layers.Config(ctx, img)
-	want := func(asked, machine, is string) bool {
-		if asked == "" {
-			asked = machine
-		}
-		return is == "" || asked == is
-	}
-	return err == nil && want(o.OS, "linux", c.OS) && want(o.Arch, runtime.GOARCH, c.Architecture) && (o.Variant == "" || o.Variant == c.Variant)
+	return err == nil && suits(c, o)
+}
+
+func suits(c layers.Config, o PullOptions) bool {
+	want := func(asked, machine, is string) bool { return is == "" || is == cmp.Or(asked, machine) }
+	return want(o.OS, "linux", c.OS) && want(o.Arch, runtime.GOARCH, c.Architecture) && (o.Variant == "" || o.Variant == c.Variant)
 }
 
 // fetch runs the job, and runs it again with the user's choice when a short name was ambiguous.

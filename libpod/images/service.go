@@ -43,15 +43,17 @@ type Service struct {
 	containers Containers
 	hello      string
 	emit       func(define.Event)
+	warn       func(string)
 }
 
-// Config is what a Service needs. All but HelloPath and Emit must be there.
+// Config is what a Service needs. All but HelloPath, Emit and Warn must be there.
 type Config struct {
 	Layers     *layers.Store
 	Transfer   Transfer
 	Containers Containers
 	HelloPath  string             // the program of the built-in image; "" when it is not installed
 	Emit       func(define.Event) // nil: nobody listens
+	Warn       func(string)       // nil: likewise
 }
 
 // New makes the service. It does not open the store.
@@ -59,7 +61,10 @@ func New(c Config) *Service {
 	if c.Emit == nil {
 		c.Emit = func(define.Event) {}
 	}
-	return &Service{c.Layers, c.Transfer, c.Containers, c.HelloPath, c.Emit}
+	if c.Warn == nil {
+		c.Warn = func(string) {}
+	}
+	return &Service{c.Layers, c.Transfer, c.Containers, c.HelloPath, c.Emit, c.Warn}
 }
 
 // request is a job on this service's store.

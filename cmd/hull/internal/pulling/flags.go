@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -103,22 +104,24 @@ func (f *Flags) Options(ctx context.Context, s streams.Streams, c *config.Config
 // choose says for which platform the image is to be.
 func (f *Flags) choose(o *images.PullOptions) error {
 	o.OS, o.Arch, o.Variant = f.os, f.arch, f.variant
+	defer func() { o.Arch = cmp.Or(architectures[o.Arch], o.Arch) }()
 	if f.platform == "" {
 		return nil
 	}
 	if f.os != "" || f.arch != "" {
 		return errs.Invalid("--platform option can not be specified with --arch or --os")
 	}
-	parts := strings.SplitN(f.platform, "/", 3)
-	o.OS = parts[0]
-	if len(parts) > 1 {
-		o.Arch = parts[1]
+	parts := strings.Split(f.platform, "/")
+	if len(parts) > 3 || !regexp.MustCompile(`^[A-Za-z0-9_./-]+$`).MatchString(f.platform) {
+		return errs.Invalid("--platform %q is not OS[/ARCH[/VARIANT]], like linux/arm64", f.platform)
 	}
-	if len(parts) > 2 {
-		o.Variant = parts[2]
-	}
+	parts = append(parts, "", "")
+	o.OS, o.Arch, o.Variant = strings.ToLower(parts[0]), parts[1], parts[2]
 	return nil
 }
+
+// architectures are names that others have for those of images (image-spec config.md: GOARCH).
+var architectures = map[string]string{"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386"}
 
 // again says how often, and how soon, it is tried again.
 func (f *Flags) again(o *images.PullOptions, c *config.Config) error {
