@@ -16,6 +16,7 @@ import (
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/lockfile"
+	"hull.dev/hull/pkg/transfer/staging"
 )
 
 // A finding has to stay for so long, looked at so often: a process that was just told to end, and a monitor that is about
@@ -56,6 +57,10 @@ func (s *Service) pass(ctx context.Context, o define.CheckOptions) ([]define.Fin
 	if err != nil {
 		return nil, err
 	}
+	pulls, err := s.checkPulls()
+	if err != nil {
+		return nil, err
+	}
 	keepers, err := s.checkKeepers(ctx)
 	if err != nil {
 		return nil, err
@@ -72,7 +77,7 @@ func (s *Service) pass(ctx context.Context, o define.CheckOptions) ([]define.Fin
 	if err != nil {
 		return nil, err
 	}
-	found = slices.Concat(found, volumes, networks, keepers, artifacts, files, s.checkDiscarded())
+	found = slices.Concat(found, volumes, networks, keepers, artifacts, files, pulls, s.checkDiscarded())
 	for _, text := range damage.Texts() {
 		found = append(found, define.Finding{Text: text})
 	}
@@ -315,4 +320,16 @@ func (s *Service) checkFiles() ([]define.Finding, error) {
 		}
 	}
 	return found, nil
+}
+
+// checkPulls finds what pulls and loads that were killed have left on their way into the store.
+func (s *Service) checkPulls() ([]define.Finding, error) {
+	var found []define.Finding
+	stale, err := staging.Stale(s.Layers.GraphRoot())
+	for _, dir := range stale {
+		if info, err := os.Lstat(dir); err == nil && time.Since(info.ModTime()) > staleFile {
+			found = append(found, define.Finding{Text: "folder " + dir + ": a pull or load that was not finished; the next one removes it"})
+		}
+	}
+	return found, err
 }

@@ -9,13 +9,14 @@ import (
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/transfer/staging"
 )
 
 // pruneKeys are the filters that mean the same for every kind of object.
 var pruneKeys = []string{"label", "label!", "until"}
 
-// Prune removes what nothing uses: containers that do not run, then volumes if they are asked for, images and networks. What can go, goes; the report is whole also
-// when there is an error.
+// Prune removes what nothing uses: containers that do not run, then volumes if they are asked for, images, networks, and what
+// pulls that were killed have left. What can go, goes; the report is whole also when there is an error.
 func (s *Service) Prune(ctx context.Context, o define.SystemPruneOptions) (define.SystemPruneReport, error) {
 	for _, text := range o.Filters {
 		key, _, _ := strings.Cut(text, "=")
@@ -33,7 +34,7 @@ func (s *Service) Prune(ctx context.Context, o define.SystemPruneOptions) (defin
 		failed = append(failed, more...)
 	}
 	report.Images, more = s.Images.Prune(ctx, define.ImagePruneOptions{All: o.All, Filters: o.Filters})
-	failed = append(failed, more...)
+	failed = append(failed, append(more, staging.Sweep(s.Layers.GraphRoot()))...)
 	failpoint.Hit("system-prune/images")
 	report.Networks, more = s.Networks.Prune(ctx, o.Filters)
 	return report, errors.Join(append(failed, more...)...)

@@ -16,6 +16,7 @@ import (
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network/wire"
+	"hull.dev/hull/pkg/transfer/staging"
 )
 
 // Repair puts right what Check has found and returns what it could not, with the errors it met. What is of use to nobody
@@ -30,7 +31,7 @@ func (s *Service) Repair(ctx context.Context, found []define.Finding, o define.C
 		}
 	}
 	failed = append(failed, s.withLocks(ctx, ids, func(id string, f *facts) error { return s.scrub(ctx, id, f) }))
-	failed = append(failed, s.repairFiles(ctx), s.repairKeepers(ctx), s.repairArtifacts(ctx), s.repairNetworks(ctx))
+	failed = append(failed, s.repairFiles(ctx), staging.Sweep(s.Layers.GraphRoot()), s.repairKeepers(ctx), s.repairArtifacts(ctx), s.repairNetworks(ctx))
 	damage, err := s.Layers.Check(ctx, !o.Quick, o.MaxAge)
 	if err == nil {
 		err = damage.Repair(o.Force)

@@ -54,7 +54,7 @@ var leaves = map[string]string{
 	"pkg/rootless":               "pkg/errs pkg/lockfile pkg/pidfd",
 	"pkg/signals":                "pkg/errs",
 	"pkg/transfer":               "pkg/errs",
-	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer",
+	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer pkg/transfer/staging",
 	"pkg/transfer/layer":         "pkg/transfer/chunk",
 }
 

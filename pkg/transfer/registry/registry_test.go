@@ -393,31 +393,6 @@ func TestLoadTakesItsLayersBack(t *testing.T) {
 	}
 }
 
-func TestStaleStageIsRemoved(t *testing.T) {
-	root := t.TempDir()
-	stale := filepath.Join(root, "hull-image", "123")
-	if err := errorsJoin(os.MkdirAll(stale, 0o700), os.WriteFile(stale+"/big", nil, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	held, err := newStage(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := newStage(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(stale); !os.IsNotExist(err) {
-		t.Errorf("stale folder: %v", err)
-	}
-	if _, err := os.Stat(held.dir); err != nil {
-		t.Errorf("the folder of a living job: %v", err)
-	}
-	if err := errorsJoin(held.close(), other.close()); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestChanges(t *testing.T) {
 	for change, why := range map[string]string{
 		"CMD": "KEY VALUE", "FOO x": "invalid instruction FOO", "EXPOSE x": "integer", "EXPOSE 70000": "valid port",

@@ -6,21 +6,20 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/transfer/staging"
 )
 
 // reserve is how many bytes a job leaves free on the disk of the store.
 const reserve = 64 << 20
 
-// stage is where a job keeps what it cannot read in place: <graph root>/hull-image/<random>, mode 0700, locked with
-// flock(2) while the job lives. It is on the store's disk, because archives are as big as images, and /tmp may be memory.
+// stage is where a job keeps what it cannot read in place: a folder of the store's disk, because archives are as big as images,
+// and /tmp may be memory.
 type stage struct {
 	dir    string
 	lock   *os.File
@@ -29,73 +28,15 @@ type stage struct {
 
 // newStage makes a folder for this job and removes those of jobs that were killed.
 func newStage(graphRoot string) (*stage, error) {
-	sweep(filepath.Join(graphRoot, unpackedFolder), unpackedPrefix)
-	parent := filepath.Join(graphRoot, "hull-image")
-	sweep(parent, "")
-	dir, lock, err := claim(parent, "")
+	_ = staging.Sweep(graphRoot) // what keeps folders from being made will be told
+	dir, lock, err := staging.Claim(graphRoot, staging.Blobs)
 	if err != nil {
 		return nil, err
 	}
 	return &stage{dir: dir, lock: lock}, nil
 }
 
-// sweep removes the folders of processes that were killed: those that nobody has locked.
-func sweep(parent, prefix string) {
-	old, err := os.ReadDir(parent)
-	if err != nil {
-		return // there is none yet, mostly; what keeps others from being made will be told
-	}
-	for _, e := range old {
-		if strings.HasPrefix(e.Name(), prefix) {
-			removeStale(filepath.Join(parent, e.Name()))
-		}
-	}
-}
-
-// claim makes a folder in parent, whose name begins with prefix, and locks it.
-func claim(parent, prefix string) (dir string, lock *os.File, err error) {
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return "", nil, err
-	}
-	for {
-		dir, err := os.MkdirTemp(parent, prefix)
-		if err != nil {
-			return "", nil, err
-		}
-		if lock := lockDir(dir); lock != nil {
-			return dir, lock, nil
-		}
-		// Another job took the new folder for a stale one, before it was locked.
-	}
-}
-
 func (s *stage) close() error { return errors.Join(os.RemoveAll(s.dir), s.lock.Close()) }
-
-func removeStale(dir string) {
-	if lock := lockDir(dir); lock != nil {
-		_ = os.RemoveAll(dir)
-		_ = lock.Close()
-	}
-}
-
-// lockDir returns the locked folder, or nil when another process has it or it is gone.
-func lockDir(dir string) *os.File {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil
-	}
-	mine, err := f.Stat()
-	there, err2 := os.Lstat(dir)
-	if err != nil || err2 != nil || !os.SameFile(mine, there) {
-		_ = f.Close()
-		return nil
-	}
-	return f
-}
 
 // keep copies r into a file without a name, at most to the reserve of the disk, and until enough is an error for the bytes
 // that it has.

@@ -21,6 +21,7 @@ import (
 
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/transfer/layer"
+	"hull.dev/hull/pkg/transfer/staging"
 )
 
 // takesOver reports whether layers are unpacked here and the store takes the folders over: that of overlayfs in the kernel,
@@ -33,21 +34,13 @@ func takesOver(store storage.Store) bool {
 		})
 }
 
-// Where layers lie until the store has them, in the graph root: on the mount of the driver's, where the store can rename
-// them, in <driver>/tempdirs/hull-<random>. podman leaves alone what it has not made there, and removes the library's own folder
-// for this, <driver>/staging, whenever it ends. Ours is locked while the job lives.
-const (
-	unpackedFolder = "overlay/tempdirs"
-	unpackedPrefix = "hull-"
-)
-
 // garbage is how much of it the collector lets lie while layers are unpacked or packed, in percent of what is in use (GOGC): with
 // the usual 100 a pull or a push takes twice the memory, and no less time.
 const garbage = 25
 
 // unpackAll unpacks the layers beside each other, the lowest first, and hands them to the store from the lowest up.
 func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (err error) {
-	dir, lock, err := claim(filepath.Join(a.store.GraphRoot(), unpackedFolder), unpackedPrefix)
+	dir, lock, err := staging.Claim(a.store.GraphRoot(), staging.Layers)
 	if err != nil {
 		return err
 	}
