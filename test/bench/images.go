@@ -16,18 +16,23 @@ import (
 	"hull.dev/hull/test/env"
 )
 
-// layerSize is how many bytes each layer of what is pulled, pushed and loaded has, unpacked.
-var layerSize int64 = 20 << 20
+// How many bytes each layer has, unpacked: of what is pulled and pushed, 500 MB in all, and of what is loaded and saved, a gigabyte.
+var (
+	layerSize   int64 = 42 << 20
+	archiveSize int64 = 52 << 20
+)
 
 const (
-	bigLayers = 12
+	bigLayers     = 12
+	archiveLayers = 20
+
 	manyTags  = 10_000
 	manyNames = 300
 )
 
 // images are the figures of pulls, pushes, loads and lists, against one registry on the loopback.
 func (m *measurement) images() {
-	m.Logf("images: %d layers of %d MB", bigLayers, layerSize>>20)
+	m.Logf("images: %s", size())
 	r := m.registry()
 	dir := filepath.Join(m.hull.box.Dir, "images")
 	small, big := filepath.Join(dir, "small.tar"), filepath.Join(dir, "big.tar")
@@ -48,9 +53,8 @@ func (m *measurement) images() {
 	m.both("pull -q " + host + "/small:1")
 	m.pair("pull with nothing to do", 0.3, "pull -q "+host+"/small:1", "")
 	m.pair("run --pull=newer of an image that is there", 0.3, "run --rm --network=none --pull=newer busybox true", "")
-	m.times(rounds, "load, "+size(), 0.5, "load -q -i "+big, "rmi localhost/big")
+	m.archives(dir)
 	m.both("load -q -i " + big)
-	m.saves()
 	m.pushes("gzip")
 	m.pushes("zstd")
 	m.memories("peak memory of a pull, "+size(), host+"/big:gzip")
@@ -81,22 +85,30 @@ func (m *measurement) registry() *env.Registry {
 	return r
 }
 
-// saves times save of big to a file, which goes.
-func (m *measurement) saves() {
-	what := row{what: "save, " + size(), limit: 0.6}
+// archives times load of a large archive, and save of what was in it.
+func (m *measurement) archives(dir string) {
+	path, what := filepath.Join(dir, "archive.tar"), fmt.Sprintf("%d layers of %d MB", archiveLayers, archiveSize>>20)
+	m.archive(path, "archive", archiveLayers, archiveSize, 1)
+	m.times(rounds, "load, "+what, 0.5, "load -q -i "+path, "rmi localhost/archive")
+	m.both("load -q -i " + path)
+	saves := row{what: "save, " + what, limit: 0.6}
 	for i := range rounds + 1 {
 		took := map[*engine]time.Duration{}
 		for _, e := range []*engine{m.hull, m.podman} {
-			took[e] = e.time("save -q -o saved localhost/big")
+			took[e] = e.time("save -q -o saved localhost/archive")
 			if err := os.Remove(filepath.Join(e.box.Dir, "saved")); err != nil {
 				m.Fatal(err)
 			}
 		}
 		if i > 0 {
-			what.ours, what.theirs = append(what.ours, took[m.hull]), append(what.theirs, took[m.podman])
+			saves.ours, saves.theirs = append(saves.ours, took[m.hull]), append(saves.theirs, took[m.podman])
 		}
 	}
-	m.rows = append(m.rows, what)
+	m.rows = append(m.rows, saves)
+	m.both("rmi localhost/archive")
+	if err := os.Remove(path); err != nil {
+		m.Fatal(err)
+	}
 }
 
 // pushes times a push of big to registries that have nothing.

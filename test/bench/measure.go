@@ -26,7 +26,7 @@ const removeAll = "rm -fa -t0"
 
 func measure(t *bench, base string) {
 	if strings.Contains(os.Getenv("BENCH"), "quick") {
-		pairs, rounds, layerSize, large = 3, 1, 4<<20, false
+		pairs, rounds, layerSize, archiveSize, large = 3, 1, 4<<20, 4<<20, false
 	}
 	m := &measurement{bench: t}
 	for _, name := range []string{"hull", "podman"} {
