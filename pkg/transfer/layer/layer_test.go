@@ -142,6 +142,29 @@ func TestUnpack(t *testing.T) {
 	}
 }
 
+// TestPack: what was unpacked becomes the same tar again, and not when a file is another.
+func TestPack(t *testing.T) {
+	plain := append(packed(t, some...), make([]byte, 4096)...)
+	_, dir, split, err := unpack(t, bytes.NewReader(plain), free)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zipped := gzipped(t, []byte(split))
+	var out bytes.Buffer
+	if err := Pack(storage.NewPathFileGetter(dir), bytes.NewReader(zipped), &out); err != nil || !bytes.Equal(out.Bytes(), plain) {
+		t.Errorf("%d bytes of %d, %v", out.Len(), len(plain), err)
+	}
+	if err := Pack(storage.NewPathFileGetter(dir), strings.NewReader(split), io.Discard); err == nil {
+		t.Error("a tar-split that is not packed was read")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "big"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Pack(storage.NewPathFileGetter(dir), bytes.NewReader(zipped), io.Discard); err == nil || !strings.Contains(err.Error(), `"big"`) {
+		t.Errorf("of a layer with another file: %v", err)
+	}
+}
+
 // content is a tar-split whose segments that follow each other are one.
 func content(t *testing.T, split string) string {
 	t.Helper()

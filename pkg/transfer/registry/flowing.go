@@ -11,12 +11,11 @@ import (
 
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
-	"go.podman.io/storage/pkg/archive"
 )
 
 // flowing is an image of the store whose layers are read while they are taken out of it. The library writes a layer to a
 // file first, so that the store is locked no longer than that takes, and begins to pack and send it when all of it is
-// there; here the two go beside each other, and a reader that is slow keeps no lock either.
+// there; here the two go beside each other, some layers at once, and a reader that is slow keeps no lock either.
 type flowing struct {
 	types.ImageReference
 	job   *job
@@ -25,7 +24,7 @@ type flowing struct {
 
 // NewImageSource opens the image.
 func (f flowing) NewImageSource(ctx context.Context, sys *types.SystemContext) (types.ImageSource, error) {
-	debug.SetGCPercent(garbage)
+	debug.SetGCPercent(packGarbage)
 	return wrapped(ctx, sys, f.ImageReference, func(src types.ImageSource) types.ImageSource {
 		return &flowingSource{src, f.job, f.store, make(chan struct{}, runtime.NumCPU())}
 	})
@@ -62,8 +61,7 @@ func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache 
 	if err != nil {
 		return nil, 0, err
 	}
-	plain := archive.Uncompressed
-	diff, err := f.store.Diff("", layers[0].ID, &storage.DiffOptions{Compression: &plain})
+	t, err := f.tar(layers[0])
 	if err != nil {
 		return nil, 0, errors.Join(err, file.Close())
 	}
@@ -71,11 +69,8 @@ func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache 
 	b := &flowingBlob{ctx: ctx, stream: newOverflow(file), stop: cancel, filled: make(chan struct{}), release: release}
 	go func() { // ends with the layer, or soon after Close
 		defer close(b.filled)
-		err := b.stream.fill(interruptible{ctx, diff}, layers[0].UncompressedSize)
-		if err != nil {
-			_, _ = io.CopyN(io.Discard, diff, drained)
-		}
-		if closeErr := diff.Close(); err == nil && closeErr != nil { // what has been read is what it is
+		err := b.stream.fill(func(w io.Writer) error { return t.write(ctx, w) }, layers[0].UncompressedSize)
+		if closeErr := t.close(); err == nil && closeErr != nil { // what has been read is what it is
 			cancel(closeErr)
 		}
 	}()
@@ -93,10 +88,6 @@ func (f *flowingSource) turn(ctx context.Context) (release func(), err error) {
 	time.AfterFunc(turnTime, release)
 	return release, nil
 }
-
-// drained is how many bytes of a layer that nobody wants any more are still read: the library's reader is not made to be closed
-// while it works, and most layers end before.
-const drained = 16 << 20
 
 // flowingBlob is a layer on its way out.
 type flowingBlob struct {
@@ -122,17 +113,4 @@ func (b *flowingBlob) Close() error {
 	b.stop(context.Canceled)
 	<-b.filled
 	return b.stream.file.Close()
-}
-
-// interruptible is a reader that ends with ctx, between two reads.
-type interruptible struct {
-	ctx context.Context //nolint:containedctx // io.Reader has no place for it
-	r   io.Reader
-}
-
-func (i interruptible) Read(p []byte) (int, error) {
-	if i.ctx.Err() != nil {
-		return 0, context.Cause(i.ctx)
-	}
-	return i.r.Read(p)
 }

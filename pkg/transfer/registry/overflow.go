@@ -30,31 +30,68 @@ func newOverflow(file *os.File) *overflow {
 	return &overflow{file: file, coming: coming{more: make(chan struct{})}}
 }
 
-// fill writes r into the stream, to its end. size is negative when it is not known.
-func (o *overflow) fill(r io.Reader, size int64) error {
-	err := o.copy(r, size)
+// fill has write put what is to come into the stream. size is negative when it is not known.
+func (o *overflow) fill(write func(w io.Writer) error, size int64) error {
+	w := &overflowWriter{stream: o, piece: chunk.New()}
+	err := write(w)
+	if flushErr := w.flush(); err == nil {
+		err = flushErr
+	}
+	if err == nil && size >= 0 && w.written != size {
+		err = errs.Invalid("a layer has %d bytes and not %d", w.written, size)
+	}
 	o.end(err)
 	return err
 }
 
-func (o *overflow) copy(r io.Reader, size int64) error {
-	for written := int64(0); ; {
-		piece := chunk.New()
-		n, err := chunk.Fill(r, piece)
-		written += int64(n)
-		if err := o.put(piece[:n]); err != nil {
-			return err
-		}
-		switch {
-		case errors.Is(err, io.EOF) && size >= 0 && written != size:
-			return errs.Invalid("a layer has %d bytes and not %d", written, size)
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
+// overflowWriter gathers what is written in chunks.
+type overflowWriter struct {
+	stream  *overflow
+	piece   []byte
+	used    int
+	written int64
+}
+
+func (w *overflowWriter) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		n := copy(w.piece[w.used:], rest)
+		rest = rest[n:]
+		if err := w.add(n); err != nil {
+			return 0, err
 		}
 	}
+	return len(p), nil
 }
+
+// ReadFrom is for io.Copy.
+func (w *overflowWriter) ReadFrom(r io.Reader) (total int64, err error) {
+	for err == nil {
+		var n int
+		n, err = chunk.Fill(r, w.piece[w.used:])
+		total += int64(n)
+		if addErr := w.add(n); addErr != nil {
+			return total, addErr
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return total, err
+}
+
+// add counts bytes that lie in the piece, and hands it over when it is full.
+func (w *overflowWriter) add(n int) error {
+	w.used += n
+	w.written += int64(n)
+	if w.used < len(w.piece) {
+		return nil
+	}
+	full := w.piece
+	w.piece, w.used = chunk.New(), 0
+	return w.stream.put(full)
+}
+
+func (w *overflowWriter) flush() error { return w.stream.put(w.piece[:w.used]) }
 
 // put adds a piece: to the file while there is something in it, or too much in memory.
 func (o *overflow) put(piece []byte) error {

@@ -20,6 +20,13 @@ type reading struct {
 
 func (r reading) Read(p []byte) (int, error) { return r.stream.read(r.ctx, p) }
 
+func from(r io.Reader) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.Copy(w, r)
+		return err
+	}
+}
+
 // TestOverflow: what comes out is what went in, be the reader behind, ahead, or the one after the other.
 func TestOverflow(t *testing.T) {
 	data := make([]byte, 3*keptPieces*chunk.Size+7)
@@ -27,7 +34,7 @@ func TestOverflow(t *testing.T) {
 	size := int64(len(data))
 	t.Run("behind", func(t *testing.T) {
 		o := newOverflow(emptyFile(t))
-		if err := o.fill(bytes.NewReader(data), size); err != nil {
+		if err := o.fill(from(bytes.NewReader(data)), size); err != nil {
 			t.Fatal(err)
 		}
 		if len(o.kept) != keptPieces || o.to == 0 {
@@ -41,7 +48,7 @@ func TestOverflow(t *testing.T) {
 		o := newOverflow(emptyFile(t))
 		in, out := io.Pipe()
 		filled := make(chan error, 1)
-		go func() { filled <- o.fill(in, size) }()
+		go func() { filled <- o.fill(from(in), size) }()
 		var got []byte
 		for rest, r := data, (reading{t.Context(), o}); len(rest) > 0; {
 			n := min(len(rest), chunk.Size)
@@ -68,7 +75,7 @@ func TestOverflow(t *testing.T) {
 	t.Run("in turn", func(t *testing.T) {
 		o := newOverflow(emptyFile(t))
 		filled := make(chan error, 1)
-		go func() { filled <- o.fill(iotest.HalfReader(bytes.NewReader(data)), size) }()
+		go func() { filled <- o.fill(from(iotest.HalfReader(bytes.NewReader(data))), size) }()
 		got, err := io.ReadAll(iotest.HalfReader(reading{t.Context(), o}))
 		if err := errors.Join(err, <-filled); err != nil || !bytes.Equal(got, data) {
 			t.Errorf("%d bytes, %v", len(got), err)
@@ -80,14 +87,14 @@ func TestOverflow(t *testing.T) {
 func TestOverflowEnds(t *testing.T) {
 	broken := errors.New("broken")
 	o := newOverflow(emptyFile(t))
-	if err := o.fill(io.MultiReader(bytes.NewReader([]byte("some")), iotest.ErrReader(broken)), -1); !errors.Is(err, broken) {
+	if err := o.fill(from(io.MultiReader(bytes.NewReader([]byte("some")), iotest.ErrReader(broken))), -1); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
 	if got, err := io.ReadAll(reading{t.Context(), o}); string(got) != "some" || !errors.Is(err, broken) {
 		t.Errorf("%q, %v", got, err)
 	}
 	o = newOverflow(emptyFile(t))
-	if err := o.fill(bytes.NewReader([]byte("some")), 5); err == nil {
+	if err := o.fill(from(bytes.NewReader([]byte("some"))), 5); err == nil {
 		t.Error("a byte is missing, and nobody says so")
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -22,7 +22,11 @@ import (
 // loaded is a store with an image of one file.
 func loaded(t *testing.T) (*rig, transfer.SaveImage) {
 	t.Helper()
-	r := newRig(t)
+	return loadedOn(t, newRig(t))
+}
+
+func loadedOn(t *testing.T, r *rig) (*rig, transfer.SaveImage) {
+	t.Helper()
 	result, err := r.run(transfer.OpLoad, dockerSave(t, makeTar(t, file{name: "f", data: "data"}), "a:1"), transfer.Import{})
 	if err != nil {
 		t.Fatal(err)
@@ -48,8 +52,10 @@ func output(t *testing.T, to *os.File, fn func()) {
 	fn()
 }
 
-func TestSaveArchives(t *testing.T) {
-	r, img := loaded(t)
+func TestSaveArchives(t *testing.T) { onDrivers(t, saveArchives) }
+
+func saveArchives(t *testing.T, r *rig) { //nolint:thelper // it is the test
+	_, img := loadedOn(t, r)
 	more, err := r.run(transfer.OpLoad, dockerSave(t, makeTar(t, file{name: "g", data: "other"})), transfer.Import{})
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +101,10 @@ func TestSaveArchives(t *testing.T) {
 	}
 }
 
-func TestSaveIsReproducible(t *testing.T) {
-	r, img := loaded(t)
+func TestSaveIsReproducible(t *testing.T) { onDrivers(t, saveIsReproducible) }
+
+func saveIsReproducible(t *testing.T, r *rig) { //nolint:thelper // it is the test
+	_, img := loadedOn(t, r)
 	for _, format := range []string{transfer.FormatDockerArchive, transfer.FormatOCIArchive} {
 		var last []byte
 		for range 2 {
@@ -125,6 +133,29 @@ func TestSaveIsReproducible(t *testing.T) {
 }
 
 // An output that takes no more ends the job with its own error, and not the process.
+// A file of a layer that is not what it was is not saved.
+func TestSaveOfADamagedLayer(t *testing.T) {
+	r, img := loadedOn(t, newRigOn(t, "overlay"))
+	found, err := filepath.Glob(r.dir + "/root/overlay/*/diff/f")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	if err := os.WriteFile(found[0], []byte("dada"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	output(t, f, func() {
+		_, err = r.job(transfer.Request{Op: transfer.OpSave, Save: transfer.Save{Format: transfer.FormatDockerArchive, Images: []transfer.SaveImage{img}}})
+	})
+	if err == nil || !strings.Contains(err.Error(), `checksum failed for "f"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSaveToAnOutputThatFails(t *testing.T) {
 	r, img := loaded(t)
 	closed, w, err := os.Pipe()

@@ -35,8 +35,12 @@ func takesOver(store storage.Store) bool {
 }
 
 // garbage is how much of it the collector lets lie while layers are unpacked or packed, in percent of what is in use (GOGC): with
-// the usual 100 a pull or a push takes twice the memory, and no less time.
-const garbage = 25
+// the usual 100 a pull takes twice the memory and a push half as much again, and no less time. Packing takes large buffers anew for
+// each layer, for which less would have the collector at work all the time.
+const (
+	unpackGarbage = 25
+	packGarbage   = 50
+)
 
 // unpackAll unpacks the layers beside each other, the lowest first, and hands them to the store from the lowest up.
 func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (err error) {
@@ -45,7 +49,7 @@ func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir), lock.Close()) }()
-	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
+	defer debug.SetGCPercent(debug.SetGCPercent(unpackGarbage))
 	made := make([]chan *drivers.DriverWithDifferOutput, len(missing))
 	for n := range made {
 		made[n] = make(chan *drivers.DriverWithDifferOutput, 1)

@@ -1,0 +1,125 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.podman.io/storage"
+	drivers "go.podman.io/storage/drivers"
+	"go.podman.io/storage/pkg/archive"
+	"go.podman.io/storage/pkg/lockfile"
+
+	"hull.dev/hull/pkg/transfer/layer"
+)
+
+// layerTar is the tar of a layer in the store. It is written once, and closed.
+type layerTar struct {
+	write func(ctx context.Context, w io.Writer) error
+	close func() error
+}
+
+// tar makes the tar of a layer again. The library does that with the list of all layers locked for writing, so that
+// one layer is read at a time and no other command gets at the store meanwhile. A lock for reading is enough for a driver that has
+// the files of a layer at hand.
+func (f *flowingSource) tar(l storage.Layer) (*layerTar, error) {
+	t, err := f.fromSplit(l)
+	if t != nil || err != nil {
+		return t, err
+	}
+	plain := archive.Uncompressed
+	diff, err := f.store.Diff("", l.ID, &storage.DiffOptions{Compression: &plain})
+	if err != nil {
+		return nil, err
+	}
+	return &layerTar{
+		write: func(ctx context.Context, w io.Writer) error {
+			_, err := io.Copy(w, interruptible{ctx, diff})
+			if err != nil {
+				_, _ = io.CopyN(io.Discard, diff, drained)
+			}
+			return err
+		},
+		close: diff.Close,
+	}, nil
+}
+
+// fromSplit is tar for a layer of this store whose tar-split is there; nil for another.
+func (f *flowingSource) fromSplit(l storage.Layer) (_ *layerTar, err error) {
+	if l.ReadOnly || f.store.ImageStore() != "" {
+		return nil, nil //nolint:nilnil // the library's to do
+	}
+	driver, err := f.store.GraphDriver()
+	if err != nil {
+		return nil, err
+	}
+	getter, ok := driver.(drivers.DiffGetterDriver)
+	if !ok {
+		return nil, nil //nolint:nilnil // the library's to do
+	}
+	home := filepath.Join(f.store.GraphRoot(), f.store.GraphDriverName()+"-layers")
+	lock, err := lockfile.GetLockFile(filepath.Join(home, "layers.lock"))
+	if err != nil {
+		return nil, err
+	}
+	lock.RLock()
+	defer func() {
+		if err != nil {
+			lock.Unlock()
+		}
+	}()
+	split, err := os.Open(filepath.Join(home, l.ID+".tar-split.gz"))
+	if errors.Is(err, fs.ErrNotExist) {
+		lock.Unlock()
+		return nil, nil //nolint:nilnil // the library's to do
+	}
+	if err != nil {
+		return nil, err
+	}
+	files, err := getter.DiffGetter(l.ID)
+	if err != nil {
+		return nil, errors.Join(err, split.Close())
+	}
+	return &layerTar{
+		write: func(ctx context.Context, w io.Writer) error {
+			return layer.Pack(files, split, interruptibleWriter{ctx, w})
+		},
+		close: func() error {
+			defer lock.Unlock()
+			return errors.Join(files.Close(), split.Close())
+		},
+	}, nil
+}
+
+// drained is how many bytes of a layer that nobody wants any more are still read: the library's reader is not made to be closed
+// while it works, and most layers end before.
+const drained = 16 << 20
+
+// interruptible is a reader that ends with ctx, between two reads.
+type interruptible struct {
+	ctx context.Context //nolint:containedctx // io.Reader has no place for it
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, context.Cause(i.ctx)
+	}
+	return i.r.Read(p)
+}
+
+// interruptibleWriter is the same for a writer.
+type interruptibleWriter struct {
+	ctx context.Context //nolint:containedctx // io.Writer has no place for it
+	w   io.Writer
+}
+
+func (i interruptibleWriter) Write(p []byte) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, context.Cause(i.ctx)
+	}
+	return i.w.Write(p)
+}
