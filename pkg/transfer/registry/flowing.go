@@ -69,7 +69,7 @@ func (f *flowingSource) GetBlob(ctx context.Context, info types.BlobInfo, cache 
 	b := &flowingBlob{ctx: ctx, stream: newOverflow(file), stop: cancel, filled: make(chan struct{}), release: release}
 	go func() { // ends with the layer, or soon after Close
 		defer close(b.filled)
-		err := b.stream.fill(func(w io.Writer) error { return t.write(ctx, w) }, layers[0].UncompressedSize)
+		err := b.stream.fill(func(w io.Writer) error { return t.write(interruptible{ctx, w}) }, layers[0].UncompressedSize)
 		if closeErr := t.close(); err == nil && closeErr != nil { // what has been read is what it is
 			cancel(closeErr)
 		}

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -61,22 +60,6 @@ func (w *overflowWriter) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
-}
-
-// ReadFrom is for io.Copy.
-func (w *overflowWriter) ReadFrom(r io.Reader) (total int64, err error) {
-	for err == nil {
-		var n int
-		n, err = chunk.Fill(r, w.piece[w.used:])
-		total += int64(n)
-		if addErr := w.add(n); addErr != nil {
-			return total, addErr
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return total, err
 }
 
 // add counts bytes that lie in the piece, and hands it over when it is full.

@@ -18,7 +18,7 @@ import (
 
 // layerTar is the tar of a layer in the store. It is written once, and closed.
 type layerTar struct {
-	write func(ctx context.Context, w io.Writer) error
+	write func(w io.Writer) error
 	close func() error
 }
 
@@ -36,8 +36,8 @@ func (f *flowingSource) tar(l storage.Layer) (*layerTar, error) {
 		return nil, err
 	}
 	return &layerTar{
-		write: func(ctx context.Context, w io.Writer) error {
-			_, err := io.Copy(w, interruptible{ctx, diff})
+		write: func(w io.Writer) error {
+			_, err := io.Copy(w, diff)
 			if err != nil {
 				_, _ = io.CopyN(io.Discard, diff, drained)
 			}
@@ -84,9 +84,7 @@ func (f *flowingSource) fromSplit(l storage.Layer) (_ *layerTar, err error) {
 		return nil, errors.Join(err, split.Close())
 	}
 	return &layerTar{
-		write: func(ctx context.Context, w io.Writer) error {
-			return layer.Pack(files, split, interruptibleWriter{ctx, w})
-		},
+		write: func(w io.Writer) error { return layer.Pack(files, split, w) },
 		close: func() error {
 			defer lock.Unlock()
 			return errors.Join(files.Close(), split.Close())
@@ -98,26 +96,13 @@ func (f *flowingSource) fromSplit(l storage.Layer) (_ *layerTar, err error) {
 // while it works, and most layers end before.
 const drained = 16 << 20
 
-// interruptible is a reader that ends with ctx, between two reads.
+// interruptible is a writer that ends with ctx, between two writes.
 type interruptible struct {
-	ctx context.Context //nolint:containedctx // io.Reader has no place for it
-	r   io.Reader
-}
-
-func (i interruptible) Read(p []byte) (int, error) {
-	if i.ctx.Err() != nil {
-		return 0, context.Cause(i.ctx)
-	}
-	return i.r.Read(p)
-}
-
-// interruptibleWriter is the same for a writer.
-type interruptibleWriter struct {
 	ctx context.Context //nolint:containedctx // io.Writer has no place for it
 	w   io.Writer
 }
 
-func (i interruptibleWriter) Write(p []byte) (int, error) {
+func (i interruptible) Write(p []byte) (int, error) {
 	if i.ctx.Err() != nil {
 		return 0, context.Cause(i.ctx)
 	}
