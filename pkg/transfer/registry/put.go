@@ -26,18 +26,6 @@ func (j *job) put(ctx context.Context, bundles []*bundle) (_ transfer.Result, er
 			err = errors.Join(plain(err), j.takeBack(ctx, added))
 		}
 	}()
-	store, err := j.store.Raw()
-	if err != nil {
-		return transfer.Result{}, err
-	}
-	for _, b := range bundles {
-		if takesOver(store) {
-			break // they are checked while they are unpacked
-		}
-		if err := j.check(ctx, b); err != nil {
-			return transfer.Result{}, err
-		}
-	}
 	j.say("Getting image source signatures")
 	for _, b := range bundles {
 		_, before := j.store.ImageByID(ctx, b.id())
@@ -111,8 +99,11 @@ func (j *job) copy(ctx context.Context, b *bundle) (err error) {
 		job: j, store: store, src: source{b, j}, bundle: b, turns: newTurns(store.RunRoot()),
 		said: map[string]bool{gettingSignatures: true},
 	}
-	if takesOver(store) { // else the library has the store unpack them
+	if takesOver(store) {
 		_, err = a.fetch(ctx, sys, policy)
+	}
+	if err == nil && !a.complete() { // the library has the store unpack the rest
+		err = j.check(ctx, b)
 	}
 	if err == nil {
 		_, err = copy.Image(ctx, policy, to, source{b, j}, &copy.Options{

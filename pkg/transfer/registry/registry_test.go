@@ -95,9 +95,14 @@ func dockerSave(tb testing.TB, layer []byte, tags ...string) []byte {
 // ociFiles are the files of a layout with one image, whose layer is blob and whose config says diff.
 func ociFiles(tb testing.TB, blob []byte, diff digest.Digest) []file {
 	tb.Helper()
+	return ociFilesOf(tb, blob, diff, "application/vnd.oci.image.layer.v1.tar+gzip")
+}
+
+func ociFilesOf(tb testing.TB, blob []byte, diff digest.Digest, mediaType string) []file {
+	tb.Helper()
 	config := fmt.Appendf(nil, `{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[%q]}}`, diff)
-	manifest := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":%q,"size":%d}]}`,
-		digest.FromBytes(config), len(config), digest.FromBytes(blob), len(blob))
+	manifest := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[{"mediaType":%q,"digest":%q,"size":%d}]}`,
+		digest.FromBytes(config), len(config), mediaType, digest.FromBytes(blob), len(blob))
 	index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d,"annotations":{"org.opencontainers.image.ref.name":"localhost/o:1"}}]}`,
 		digest.FromBytes(manifest), len(manifest))
 	at := func(data []byte) string { return "blobs/sha256/" + digest.FromBytes(data).Encoded() }
@@ -286,10 +291,13 @@ func TestBadArchives(t *testing.T) {
 		return makeTar(t, f...)
 	}
 	gz := zipped(t, good)
+	escaping := makeTar(t, file{name: "../../x", data: "x"})
 	cases := map[string]struct {
 		archive []byte
 		why     string
 	}{
+		"oci escapes":      {makeTar(t, ociFiles(t, zipped(t, escaping), digest.FromBytes(escaping))...), "leads out"},
+		"foreign escapes":  {makeTar(t, ociFilesOf(t, zipped(t, escaping), digest.FromBytes(escaping), "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")...), "leads out"},
 		"empty":            {nil, "it is empty"},
 		"garbage":          {[]byte(strings.Repeat("garbage", 1000)), "neither a tar archive nor a folder"},
 		"text":             {[]byte("hi"), "neither a tar archive"},
@@ -300,7 +308,7 @@ func TestBadArchives(t *testing.T) {
 		"empty toc":        {makeTar(t, file{name: "manifest.json", data: "[]"}), "no image in it"},
 		"missing config":   {makeTar(t, file{name: "manifest.json", data: `[{"Config":"../../etc/passwd"}]`}), "does not exist"},
 		"bad tag":          {dockerSave(t, layer, "Bad Tag"), "image name"},
-		"layer escapes":    {dockerSave(t, makeTar(t, file{name: "../../x", data: "x"})), "leads out"},
+		"layer escapes":    {dockerSave(t, escaping), "leads out"},
 		"hardlink escapes": {dockerSave(t, makeTar(t, file{name: "x", typ: tar.TypeLink, link: "../../../etc/shadow"})), "leads out"},
 		"layer cut":        {dockerSave(t, layer[:2000]), "ends early"},
 		"layer no tar":     {dockerSave(t, []byte(strings.Repeat("no tar", 500))), "not a tar archive"},

@@ -34,7 +34,7 @@ func takesOver(store storage.Store) bool {
 		})
 }
 
-// garbage is how much of it the collector lets lie while layers are unpacked or packed, in percent of what is in use (GOGC): with
+// How much garbage the collector lets lie while layers are unpacked or packed, in percent of what is in use (GOGC): with
 // the usual 100 a pull takes twice the memory and a push half as much again, and no less time. Packing takes large buffers anew for
 // each layer, for which less would have the collector at work all the time.
 const (
@@ -169,6 +169,14 @@ func (a *ahead) take(i int, parent string, out *drivers.DriverWithDifferOutput) 
 	}
 	a.made = append(a.made, a.ids[i])
 	return nil
+}
+
+// complete reports whether the store has all layers of the image.
+func (a *ahead) complete() bool {
+	return len(a.ids) == len(a.bundle.layers) && !slices.ContainsFunc(a.ids, func(id string) bool {
+		_, err := a.store.Layer(id)
+		return err != nil
+	})
 }
 
 // takeBack removes the layers that were made, from the uppermost down, but for those that others have come to use.
