@@ -34,7 +34,7 @@ func (s *Service) Prune(ctx context.Context, o define.SystemPruneOptions) (defin
 		failed = append(failed, more...)
 	}
 	report.Images, more = s.Images.Prune(ctx, define.ImagePruneOptions{All: o.All, Filters: o.Filters})
-	failed = append(failed, append(more, staging.Sweep(s.Layers.GraphRoot()))...)
+	failed = append(append(failed, more...), staging.Sweep(s.Layers.GraphRoot()))
 	failpoint.Hit("system-prune/images")
 	report.Networks, more = s.Networks.Prune(ctx, o.Filters)
 	return report, errors.Join(append(failed, more...)...)

@@ -96,7 +96,7 @@ static void *take(int bytes)
 		pthread_mutex_lock(&heap.lock);
 		if ((b = heap.free[list]))
 			heap.free[list] = b->next;
-		else if ((size_t)(heap.end - heap.next) >= HEADER + size || (more() && (size_t)(heap.end - heap.next) >= HEADER + size)) {
+		else if ((size_t)(heap.end - heap.next) >= HEADER + size || more()) { // each piece has room for the largest
 			b = (struct block *)heap.next;
 			heap.next += HEADER + size;
 		}

@@ -80,8 +80,10 @@ func (c *tarEntries) why(err error) error {
 	_, ours := errors.AsType[*archiveError](err)
 	_, system := errors.AsType[syscall.Errno](err)
 	switch {
-	case ours, system, errdefs.IsResourceExhausted(err):
+	case ours, system:
 		return err
+	case errdefs.IsResourceExhausted(err):
+		return c.job.named(err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return c.job.bad("%s ends early; it was cut off or is damaged", c.what)
 	case c.n == 0:

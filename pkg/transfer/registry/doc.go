@@ -21,6 +21,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/layers"
@@ -130,6 +131,14 @@ type job struct {
 // the archive and here wrap around it.
 func (j *job) bad(format string, args ...any) error {
 	return &archiveError{errs.Invalid("archive %q: "+format, append([]any{j.request.Source}, args...)...)}
+}
+
+// named puts the archive before an error that says all else; nil stays nil.
+func (j *job) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &archiveError{fmt.Errorf("archive %q: %w", j.request.Source, err)}
 }
 
 // archiveError is an error whose words say it all.

@@ -65,7 +65,7 @@ func (j *job) check(ctx context.Context, b *bundle) error {
 		}
 		total, err := j.checkLayer(ctx, r, "layer "+d.String())
 		if err == nil {
-			err = unpacked(fmt.Sprintf("archive %q: layer %s", j.request.Source, d), total, b.blobs[d].size)
+			err = j.named(unpacked("layer "+d.String(), total, b.blobs[d].size))
 		}
 		if err = errors.Join(err, r.Close()); err != nil {
 			return plain(err)
@@ -96,9 +96,10 @@ func (j *job) copy(ctx context.Context, b *bundle) (err error) {
 	// the store.
 	sys := &types.SystemContext{BigFilesTemporaryDir: j.stage.dir, BlobInfoCacheDir: j.stage.dir}
 	a := &ahead{
-		job: j, store: store, src: source{b, j}, bundle: b, turns: newTurns(store.RunRoot()),
+		job: j, store: store, src: source{bundle: b, job: j, quiet: true}, bundle: b, turns: newTurns(store.RunRoot()),
 		said: map[string]bool{gettingSignatures: true},
 	}
+	j.stage.packed.Store(b.size())
 	if takesOver(store) {
 		_, err = a.fetch(ctx, sys, policy)
 	}
@@ -106,7 +107,7 @@ func (j *job) copy(ctx context.Context, b *bundle) (err error) {
 		err = j.check(ctx, b)
 	}
 	if err == nil {
-		_, err = copy.Image(ctx, policy, to, source{b, j}, &copy.Options{
+		_, err = copy.Image(ctx, policy, to, source{bundle: b, job: j}, &copy.Options{
 			RemoveSignatures: true, DestinationCtx: sys, SourceCtx: sys,
 		})
 	}

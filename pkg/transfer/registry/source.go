@@ -20,6 +20,7 @@ import (
 type source struct {
 	bundle *bundle
 	job    *job
+	quiet  bool // no line tells what is read
 }
 
 var (
@@ -114,7 +115,9 @@ func (s source) GetBlob(ctx context.Context, info types.BlobInfo, _ types.BlobIn
 	if info.Digest == s.bundle.config {
 		what = "config"
 	}
-	s.job.say(fmt.Sprintf("Copying %s %s", what, info.Digest))
+	if !s.quiet {
+		s.job.say(fmt.Sprintf("Copying %s %s", what, info.Digest))
+	}
 	return &checked{ctx, r, info.Digest, info.Digest.Algorithm().Hash(), s.job}, b.size, nil
 }
 

@@ -23,7 +23,7 @@ const reserve = 64 << 20
 type stage struct {
 	dir    string
 	lock   *os.File
-	packed atomic.Int64 // bytes that came from the registry for the image
+	packed atomic.Int64 // bytes of the image that are here: came from the registry, or lie in the archive
 }
 
 // newStage makes a folder for this job and removes those of jobs that were killed.

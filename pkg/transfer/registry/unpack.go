@@ -113,16 +113,14 @@ func (a *ahead) unpack(ctx context.Context, i int, dir string) (_ *drivers.Drive
 		o.Entry = entries.check
 	}
 	made, err := layer.Unpack(ctx, packed, o)
-	if err != nil {
-		if a.bundle != nil && ctx.Err() == nil {
-			err = entries.why(err)
-		}
+	switch {
+	case err != nil && a.bundle != nil && ctx.Err() == nil:
+		return nil, entries.why(err)
+	case err != nil:
 		return nil, err
-	}
-	if a.bundle != nil && made.DiffID != l.Digest && a.diffs[i] == l.Digest {
+	case made.DiffID != a.diffs[i] && a.diffs[i] == l.Digest:
 		return nil, a.job.wrongDigest(l.Digest, made.DiffID)
-	}
-	if made.DiffID != a.diffs[i] {
+	case made.DiffID != a.diffs[i]:
 		return nil, otherDiff(l, made.DiffID, a.diffs[i])
 	}
 	if _, err := split.Seek(0, io.SeekStart); err != nil {
@@ -141,20 +139,20 @@ func (a *ahead) packed(ctx context.Context, i int) (io.ReadCloser, error) {
 	if a.bundle == nil {
 		return io.NopCloser(a.spools[l.Digest].reader(ctx)), nil
 	}
+	a.job.say(copying + l.Digest.String())
 	if a.diffs[i] == l.Digest {
-		a.job.say(copying + l.Digest.String())
 		return a.bundle.blobs[l.Digest].open()
 	}
 	r, _, err := a.src.GetBlob(ctx, l, none.NoCache)
 	return r, err
 }
 
-// packedBytes is how many there are of the image.
-func (a *ahead) packedBytes() int64 {
+// whole waits until all of a layer is here as it is packed.
+func (a *ahead) whole(ctx context.Context, l types.BlobInfo) error {
 	if a.bundle != nil {
-		return a.bundle.size()
+		return nil
 	}
-	return a.job.stage.packed.Load()
+	return a.spools[l.Digest].whole(ctx)
 }
 
 // take hands a layer to the store. One that the store has meanwhile stays.
@@ -192,20 +190,15 @@ const diskStep = 16 << 20
 // grow stops a layer from becoming too much. What may come of the packed bytes is not known before they all are here.
 func (a *ahead) grow(ctx context.Context, l types.BlobInfo) func(bytes int64) error {
 	what, sinceLook := "layer "+l.Digest.String(), int64(0)
-	if a.bundle != nil {
-		what = fmt.Sprintf("archive %q: %s", a.job.request.Source, what)
-	}
 	return func(bytes int64) error {
 		total := a.grown.Add(bytes)
-		err := unpacked(what, total, a.packedBytes())
-		if err != nil && a.bundle == nil {
-			if err := a.spools[l.Digest].whole(ctx); err != nil {
+		if err := unpacked(what, total, a.job.stage.packed.Load()); err != nil {
+			if err := a.whole(ctx, l); err != nil {
 				return err
 			}
-			err = unpacked(what, total, a.packedBytes())
-		}
-		if err != nil {
-			return err
+			if err := unpacked(what, total, a.job.stage.packed.Load()); err != nil {
+				return err
+			}
 		}
 		if sinceLook += bytes; sinceLook < diskStep {
 			return nil

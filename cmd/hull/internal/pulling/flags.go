@@ -104,7 +104,7 @@ func (f *Flags) Options(ctx context.Context, s streams.Streams, c *config.Config
 // choose says for which platform the image is to be.
 func (f *Flags) choose(o *images.PullOptions) error {
 	o.OS, o.Arch, o.Variant = f.os, f.arch, f.variant
-	defer func() { o.Arch = cmp.Or(architectures[o.Arch], o.Arch) }()
+	defer func() { o.Arch = architecture(o.Arch) }()
 	if f.platform == "" {
 		return nil
 	}
@@ -120,8 +120,18 @@ func (f *Flags) choose(o *images.PullOptions) error {
 	return nil
 }
 
-// architectures are names that others have for those of images (image-spec config.md: GOARCH).
-var architectures = map[string]string{"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386"}
+// architecture is what images call it (image-spec config.md: GOARCH), where others have another name.
+func architecture(name string) string {
+	switch name {
+	case "x86_64", "x86-64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	case "i386", "i686":
+		return "386"
+	}
+	return name
+}
 
 // again says how often, and how soon, it is tried again.
 func (f *Flags) again(o *images.PullOptions, c *config.Config) error {
