@@ -27,8 +27,8 @@ type Reaper struct {
 	wake    int // eventfd: a signal is in the channel
 }
 
-// New makes the process a subreaper. onSignal is called from the loop with SIGTERM, SIGINT and SIGQUIT; SIGHUP and
-// SIGPIPE are taken and dropped. (Dropped, not ignored: what is ignored stays so in the container.)
+// New makes the process a subreaper. onSignal is called from the loop with SIGTERM, SIGINT, SIGQUIT and SIGIO; SIGHUP
+// and SIGPIPE are taken and dropped. (Dropped, not ignored: what is ignored stays so in the container.)
 func New(l *loop.Loop, onSignal func(syscall.Signal)) (*Reaper, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, os.NewSyscallError("prctl", err)
@@ -38,7 +38,7 @@ func New(l *loop.Loop, onSignal func(syscall.Signal)) (*Reaper, error) {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	r := &Reaper{loop: l, watched: make(map[int]int), takers: make(map[int]func()), signals: make(chan os.Signal, 16), wake: wake}
-	signal.Notify(r.signals, unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGPIPE)
+	signal.Notify(r.signals, unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGIO, unix.SIGHUP, unix.SIGPIPE)
 	handed := make(chan os.Signal, 16)
 	go r.forward(handed)
 	return r, l.Add(wake, loop.In, func(uint32) {
@@ -48,7 +48,7 @@ func New(l *loop.Loop, onSignal func(syscall.Signal)) (*Reaper, error) {
 			switch s := <-handed; s {
 			case unix.SIGCHLD:
 				r.Orphans()
-			case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
+			case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGIO:
 				onSignal(s.(syscall.Signal)) //nolint:forcetypeassert // os/signal on Linux hands out nothing else
 			}
 		}

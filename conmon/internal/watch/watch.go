@@ -51,7 +51,7 @@ type monitor struct {
 	code   int // of the monitor itself
 
 	runtime  int              // pid of the runtime while it is at work
-	dirWatch int              // inotify; -1: nothing is expected from it
+	dirWatch int              // Dir, with F_NOTIFY (fcntl(2)); -1: nothing is expected from it
 	early    *unix.WaitStatus // of the process, when it ended before the runtime
 	stdio    *stdio.Set
 	buf      []byte // of stdio
@@ -186,9 +186,14 @@ func (m *monitor) PID() int {
 	return 0
 }
 
-// signal is SIGTERM and its like. While the runtime is at work it is how the owner takes the start back; later it is
-// meant for the container, as with conmon: systemd sends it to the main process of a unit, which this may be.
+// signal is a change in Dir, or SIGTERM and its like. While the runtime is at work it is how the owner takes the start
+// back; later it is meant for the container, as with conmon: systemd sends it to the main process of a unit, which this
+// may be.
 func (m *monitor) signal(s syscall.Signal) {
+	if s == unix.SIGIO {
+		m.dirChanged()
+		return
+	}
 	switch m.phase {
 	case waiting:
 		m.phase = done
