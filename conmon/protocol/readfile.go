@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// ReadFile reads a small file to its end. os.ReadFile would do, but for the Go runtime's own poller: the monitor has no
+// ReadFile reads a small file to its end: one on a disk, or of a single record in /proc, of which a read has less than it asks
+// for only at the end. os.ReadFile would do, but for the Go runtime's own poller: the monitor has no
 // other use for its two descriptors and 20 KB, and the engine, which reads two files of each container that runs, would
 // pay six system calls more for each.
 func ReadFile(path string) ([]byte, error) {
@@ -17,16 +18,15 @@ func ReadFile(path string) ([]byte, error) {
 	defer syscall.Close(fd)
 	data := make([]byte, 0, 1024)
 	for {
+		room := cap(data) - len(data)
 		n, err := retry(func() (int, error) { return syscall.Read(fd, data[len(data):cap(data)]) })
 		if err != nil {
 			return nil, &os.PathError{Op: "read", Path: path, Err: err}
 		}
-		if n == 0 {
+		if data = data[:len(data)+n]; n < room {
 			return data, nil
 		}
-		if data = data[:len(data)+n]; len(data) == cap(data) {
-			data = append(make([]byte, 0, 2*cap(data)), data...)
-		}
+		data = append(make([]byte, 0, 2*cap(data)), data...)
 	}
 }
 

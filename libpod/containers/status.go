@@ -100,16 +100,18 @@ func processLives(pid int, start uint64) bool {
 	if err != nil {
 		return !errors.Is(err, os.ErrNotExist) && pid > 0
 	}
-	_, after, ok := strings.Cut(string(data[max(0, strings.LastIndexByte(string(data), ')')):]), " ")
-	if !ok {
-		return false
+	text := string(data)
+	n := 1 // of the field before
+	for field := range strings.FieldsSeq(text[max(0, strings.LastIndexByte(text, ')')):]) {
+		switch n++; {
+		case n == 3 && (field == "Z" || field == "X"):
+			return false
+		case n == 22:
+			ticks, err := strconv.ParseUint(field, 10, 64)
+			return err == nil && (ticks == start || start == 0)
+		}
 	}
-	fields := strings.Fields(after)
-	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
-		return false
-	}
-	ticks, err := strconv.ParseUint(fields[19], 10, 64)
-	return err == nil && (ticks == start || start == 0)
+	return false
 }
 
 // Lookup returns the container that ref names.

@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"hull.dev/hull/pkg/layers"
@@ -25,7 +26,25 @@ type member struct {
 	users  int    // containers of any engine
 }
 
+// family reads the configs of all images.
 func (s *Service) family(ctx context.Context) (*family, error) {
+	return s.familyOf(ctx, func(*layers.Tree, layers.Image) bool { return true })
+}
+
+// ancestry is the family of img and of those it can be made from: their layers are the lowest of its own.
+func (s *Service) ancestry(ctx context.Context, img layers.Image) (*family, error) {
+	var own []layers.Layer
+	return s.familyOf(ctx, func(t *layers.Tree, other layers.Image) bool {
+		if own == nil {
+			own = t.Layers(img.TopLayer)
+		}
+		below := t.Layers(other.TopLayer)
+		same := func(a, b layers.Layer) bool { return a.DiffID == b.DiffID }
+		return len(below) <= len(own) && slices.EqualFunc(below, own[len(own)-len(below):], same)
+	})
+}
+
+func (s *Service) familyOf(ctx context.Context, has func(*layers.Tree, layers.Image) bool) (*family, error) {
 	tree, err := s.layers.Tree(ctx)
 	if err != nil {
 		return nil, err
@@ -41,6 +60,9 @@ func (s *Service) family(ctx context.Context) (*family, error) {
 		}
 	}
 	for _, img := range tree.Images {
+		if !has(tree, img) {
+			continue
+		}
 		m := member{Image: img, users: users[img.ID]}
 		if m.config, err = s.layers.Config(ctx, img); err != nil {
 			m.list, _ = s.layers.IsList(ctx, img)

@@ -30,7 +30,7 @@ func (s *Service) Inspect(ctx context.Context, ref string) (define.ImageInspect,
 	if err != nil {
 		return define.ImageInspect{}, err
 	}
-	f, err := s.family(ctx)
+	f, err := s.ancestry(ctx, img)
 	if err != nil {
 		return define.ImageInspect{}, err
 	}

@@ -185,7 +185,7 @@ func (s *Store) manifest(ctx context.Context, img Image) (manifest, error) {
 }
 
 func (s *Store) data(ctx context.Context, img Image, key string) ([]byte, error) {
-	store, err := s.opened(ctx)
+	store, err := s.images(ctx)
 	if err != nil {
 		return nil, err
 	}

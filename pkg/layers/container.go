@@ -90,15 +90,15 @@ func LayerID(containerID string) string {
 // CreateContainer makes a writable layer on top of an image, and keeps the image. Errors: ErrNotFound for the image,
 // ErrAlreadyExists for the id. A process that dies in it leaves what Delete removes, and a keeper.
 func (s *Store) CreateContainer(ctx context.Context, o CreateOptions) (Container, error) {
-	store, err := s.opened(ctx)
-	if err != nil {
-		return Container{}, err
-	}
 	if !reference.IsID(o.ID) { // the library would take a prefix or name of another container for it later
 		return Container{}, invalid("container id %q is not 64 hexadecimal digits", o.ID)
 	}
-	if own, err := s.createOwn(store, &o); own || err != nil {
+	if own, err := s.createOwn(ctx, &o); own || err != nil {
 		return Container{ID: o.ID, ImageID: o.ImageID, Ours: true}, wrap(err, "make layer of container %q", short(o.ID))
+	}
+	store, err := s.opened(ctx)
+	if err != nil {
+		return Container{}, err
 	}
 	meta, err := json.Marshal(metadata{Hull: &marker{Version: 1}})
 	if err != nil {

@@ -29,7 +29,7 @@ type Image struct {
 
 // Images returns all images, in no order.
 func (s *Store) Images(ctx context.Context) ([]Image, error) {
-	store, err := s.opened(ctx)
+	store, err := s.images(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,11 @@ type Options struct {
 type Store struct {
 	options types.StoreOptions
 	open    func() (storage.Store, error)
+	seen    struct { // what catalog has read last
+		sync.Mutex
+		catalog *catalog
+		info    os.FileInfo
+	}
 }
 
 // Open reads storage.conf and checks o, but does not touch the disk otherwise: the store is opened by the first method
@@ -90,8 +95,12 @@ func Open(o Options) (*Store, error) {
 	})}, nil
 }
 
-// Prepare opens a store that is there while the caller does something else; an error comes back at the first use.
+// Prepare opens a store that is there, if images cannot be looked up without, while the caller does something else; an error
+// comes back at the first use.
 func (s *Store) Prepare() {
+	if c, err := s.catalog(); c != nil || err != nil {
+		return
+	}
 	if _, err := os.Stat(s.options.GraphRoot); err == nil {
 		go func() { _, _ = s.open() }()
 	}

@@ -84,7 +84,7 @@ func (s *Store) canOwn(o *CreateOptions) (bool, error) {
 }
 
 // createOwn keeps the image and makes the container's own layer, where it may have one.
-func (s *Store) createOwn(store storage.Store, o *CreateOptions) (bool, error) {
+func (s *Store) createOwn(ctx context.Context, o *CreateOptions) (bool, error) {
 	if !reference.IsID(o.ID) {
 		return false, nil
 	}
@@ -93,6 +93,10 @@ func (s *Store) createOwn(store storage.Store, o *CreateOptions) (bool, error) {
 	}
 	if s.isOwn(o.ID) {
 		return false, errs.Exists("it is there")
+	}
+	store, err := s.images(ctx)
+	if err != nil {
+		return false, err
 	}
 	image, err := store.Image(o.ImageID)
 	if err != nil {

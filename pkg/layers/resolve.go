@@ -16,7 +16,7 @@ import (
 // a short name stands for (localhost/, then docker.io); a prefix of an id; then any image whose name ends in ref at a
 // slash. The second result is the name that was found, or ref when it was an id. ErrNotFound has podman's words.
 func (s *Store) Image(ctx context.Context, ref string) (Image, string, error) {
-	store, err := s.opened(ctx)
+	store, err := s.images(ctx)
 	if err != nil {
 		return Image{}, "", err
 	}
@@ -53,7 +53,7 @@ func (s *Store) Image(ctx context.Context, ref string) (Image, string, error) {
 
 // ImageByID returns the image with this whole id.
 func (s *Store) ImageByID(ctx context.Context, id string) (Image, error) {
-	store, err := s.opened(ctx)
+	store, err := s.images(ctx)
 	if err != nil {
 		return Image{}, err
 	}
@@ -63,7 +63,7 @@ func (s *Store) ImageByID(ctx context.Context, id string) (Image, error) {
 }
 
 // lookup asks the store for an id, a prefix of one, or exactly this name; nil when there is none.
-func lookup(store storage.Store, key string) (*storage.Image, error) {
+func lookup(store images, key string) (*storage.Image, error) {
 	img, err := store.Image(key)
 	if errors.Is(err, storage.ErrImageUnknown) {
 		return nil, nil //nolint:nilnil // nothing found is an answer here
@@ -71,7 +71,7 @@ func lookup(store storage.Store, key string) (*storage.Image, error) {
 	return img, err
 }
 
-func byName(store storage.Store, name reference.Ref) (*storage.Image, error) {
+func byName(store images, name reference.Ref) (*storage.Image, error) {
 	img, err := lookup(store, name.String())
 	if err != nil || img != nil || name.Digest == "" {
 		return img, err
@@ -80,7 +80,7 @@ func byName(store storage.Store, name reference.Ref) (*storage.Image, error) {
 }
 
 // byDigest finds the image with a manifest of this digest; with a repository, only one that has or had a name there.
-func byDigest(store storage.Store, d, repository string) (*storage.Image, error) {
+func byDigest(store images, d, repository string) (*storage.Image, error) {
 	list, err := store.ImagesByDigest(digest.Digest(d))
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func byDigest(store storage.Store, d, repository string) (*storage.Image, error)
 	return nil, nil //nolint:nilnil // nothing found is an answer here
 }
 
-func bySuffix(store storage.Store, ref string, parsed reference.Ref) (Image, string, error) {
+func bySuffix(store images, ref string, parsed reference.Ref) (Image, string, error) {
 	if !parsed.Short() {
 		return Image{}, "", unknown(ref)
 	}

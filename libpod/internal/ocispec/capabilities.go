@@ -3,6 +3,7 @@ package ocispec
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/moby/sys/capability"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -10,15 +11,15 @@ import (
 	"hull.dev/hull/pkg/errs"
 )
 
-// knownCapabilities are the kernel's, "CAP_" in front, in order of name.
-func knownCapabilities() []string {
+// knownCapabilities are the kernel's, "CAP_" in front, in order of name; read only.
+var knownCapabilities = sync.OnceValue(func() []string {
 	var all []string
 	for _, c := range capability.ListKnown() {
 		all = append(all, "CAP_"+strings.ToUpper(c.String()))
 	}
 	slices.Sort(all)
 	return all
-}
+})
 
 // NormalizeCapability returns NAME as CAP_NAME; ALL stays.
 func NormalizeCapability(name string) (string, error) {
@@ -91,7 +92,7 @@ func normalizeAll(names []string) (list []string, all bool, err error) {
 func boundable() []string {
 	own, err := capability.NewPid2(0)
 	if err != nil || own.Load() != nil {
-		return knownCapabilities()
+		return slices.Clone(knownCapabilities())
 	}
 	var all []string
 	for _, c := range capability.ListKnown() {
