@@ -23,16 +23,12 @@ type opening struct {
 }
 
 // openNetwork begins to make the network namespace of a container that has one of its own with a way out, and what leads
-// there: its networks, or an uplink for itself. run remembers the namespace before it is there. The opening must be waited for.
-func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) (*opening, error) {
-	if c.Config.Network != bridgeMode && !hasUplink(c.Config.Network) {
-		return nil, nil //nolint:nilnil // there is nothing to wait for
+// there: its networks, or an uplink for itself. run remembers the namespace already. The opening must be waited for.
+func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) *opening {
+	if !opensNetwork(&c.Config) {
+		return nil // there is nothing to wait for
 	}
-	path := s.netnsPath(c.id())
-	run.NetNS = path
-	if err := s.State.PutRun(ctx, run); err != nil {
-		return nil, err
-	}
+	path := run.NetNS
 	open := s.openUplink
 	if c.Config.Network == bridgeMode {
 		open = s.attach
@@ -44,7 +40,18 @@ func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) (*
 			o.tell, o.err = open(ctx, c, path)
 		}
 	}()
-	return o, nil
+	return o
+}
+
+// opensNetwork reports whether a container has a network namespace of its own with a way out.
+func opensNetwork(c *define.ContainerConfig) bool {
+	return c.Network == bridgeMode || hasUplink(c.Network)
+}
+
+// ownedByEngine reports whether the container's network namespace is one of the engine's user namespace.
+func ownedByEngine(c *define.ContainerConfig) bool {
+	mode, _, _ := strings.Cut(c.Options.UserNS, ":")
+	return c.IDMap == nil && mode != "container" && mode != "ns" && mode != "auto"
 }
 
 // wait returns when the network is there, or why it is not.
@@ -158,6 +165,9 @@ func (s *Service) detach(ctx context.Context, c *locked) error {
 
 // createNetNS makes the network namespace, with the user namespace that owns it where the container has one of its own.
 func (s *Service) createNetNS(c *locked, path string) error {
+	if l := c.launch; l != nil && l.netns != nil {
+		return l.netns.Mount(path)
+	}
 	m := c.Config.IDMap
 	switch mode, _, _ := strings.Cut(c.Config.Options.UserNS, ":"); {
 	case mode == "container" || mode == "ns":

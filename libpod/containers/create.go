@@ -18,6 +18,7 @@ import (
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/netns"
 )
 
 func isNotFound(err error) bool { return errdefs.IsNotFound(err) }
@@ -82,6 +83,9 @@ func (s *Service) carryOut(ctx context.Context, p *plan, start *StartOptions) (c
 	var l *launch
 	if start != nil {
 		l = s.spawn(*start, p.config.Options.PreserveFDs, p.config.Options.LogDriver)
+		if opensNetwork(p.config) && ownedByEngine(p.config) {
+			l.netns = netns.Make()
+		}
 	}
 	defer func() {
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/libpod/internal/monitor"
 	"hull.dev/hull/pkg/atomicfile"
+	"hull.dev/hull/pkg/netns"
 )
 
 // launch is a monitor that comes up, and the runtime under it, beside what hull still does for the container: the layer,
@@ -31,7 +32,8 @@ import (
 type launch struct {
 	idle    *monitor.Idle
 	request protocol.Request
-	begun   bool // the request is with the monitor
+	begun   bool         // the request is with the monitor
+	netns   *netns.Loose // of the container, where it is made ahead
 }
 
 // spawn starts the monitor of a container that is about to be made or started. The launch must be closed.
@@ -104,5 +106,6 @@ func hand(path string, spec []byte) error {
 func (l *launch) close(ctx context.Context) {
 	if l != nil {
 		l.idle.Close(ctx)
+		l.netns.Close()
 	}
 }

@@ -84,6 +84,9 @@ func (s *Service) start(ctx context.Context, c *locked, o StartOptions) (*Runnin
 		return nil, err
 	}
 	run := &state.Run{ID: c.id(), Intent: state.IntentStart, Started: time.Now(), Initialized: o.InitAll}
+	if opensNetwork(&c.Config) {
+		run.NetNS = s.netnsPath(c.id())
+	}
 	if err := s.State.PutRun(ctx, run); err != nil {
 		return nil, err
 	}
@@ -174,10 +177,7 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (sessio
 			return nil, err
 		}
 	}
-	net, err := s.openNetwork(ctx, c, c.run)
-	if err != nil {
-		return nil, err
-	}
+	net := s.openNetwork(ctx, c, c.run)
 	defer func() { _ = net.wait() }() // before anything is undone
 	root, err := s.mountRoot(ctx, c)
 	if err != nil {

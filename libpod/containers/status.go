@@ -3,11 +3,14 @@ package containers
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hull.dev/hull/conmon/protocol"
@@ -17,11 +20,33 @@ import (
 
 // view is the container of a row and its run.
 func (s *Service) view(row *state.Container, run *state.Run) *define.Container {
-	return &define.Container{Config: row.Config, ContainerState: s.stateOf(row.Config.ID, &row.Life, run)}
+	var g glance
+	if run != nil {
+		g = look(s.dir(row.Config.ID))
+	}
+	return &define.Container{Config: row.Config, ContainerState: s.stateOf(row.Config.ID, &row.Life, run, g)}
 }
 
-// stateOf is what row, run and the monitor's status file come to.
-func (s *Service) stateOf(id string, row *state.Life, run *state.Run) define.ContainerState {
+// glance is what is seen of a container's process: what its monitor wrote last, and whether there is such a process.
+type glance struct {
+	protocol.Status
+	err   error // there is no status: the start has not come to the monitor, or its end has been cleaned up
+	lives bool
+}
+
+func look(dir string) (g glance) {
+	if g.Status, g.err = protocol.ReadStatus(dir); g.err == nil && g.hasProcess() {
+		g.lives = processLives(int(g.PID), uint64(g.PIDStart))
+	}
+	return g
+}
+
+func (g *glance) hasProcess() bool {
+	return g.State == protocol.StateCreated || g.State == protocol.StateRunning
+}
+
+// stateOf is what row, run and a glance at what runs come to.
+func (s *Service) stateOf(id string, row *state.Life, run *state.Run, g glance) define.ContainerState {
 	c := define.ContainerState{
 		Status: define.StatusExited, Intent: row.Intent, Started: row.Started, Exit: row.Exit,
 		Dir: s.dir(id), StaticDir: s.staticDir(id),
@@ -36,19 +61,18 @@ func (s *Service) stateOf(id string, row *state.Life, run *state.Run) define.Con
 		return c
 	}
 	c.Mount, c.NetNS, c.IPs, c.Networks = run.Mount, run.NetNS, run.IPs, networksOf(run.Joins)
-	m, err := protocol.ReadStatus(c.Dir)
-	if err != nil {
-		return c // the start has not come to the monitor, or its end has been cleaned up
+	if g.err != nil {
+		return c
 	}
-	c.Monitor, c.Restarts = int(m.MonitorPID), int(m.Restarts)
-	switch m.State {
-	case protocol.StateCreated, protocol.StateRunning:
-		viewProcess(&c, run, m)
-	case protocol.StateRestarting:
+	c.Monitor, c.Restarts = int(g.MonitorPID), int(g.Restarts)
+	switch {
+	case g.hasProcess():
+		viewProcess(&c, run, g)
+	case g.State == protocol.StateRestarting:
 		c.Status = define.StatusRestarting
-	case protocol.StateExited:
+	case g.State == protocol.StateExited:
 		c.Monitor = 0
-		c.Exit = exitOf(m)
+		c.Exit = exitOf(g.Status)
 		if c.Status != define.StatusRemoving {
 			c.Status = define.StatusExited
 		}
@@ -57,15 +81,15 @@ func (s *Service) stateOf(id string, row *state.Life, run *state.Run) define.Con
 }
 
 // viewProcess is stateOf for a container whose monitor last wrote that it has a process.
-func viewProcess(c *define.ContainerState, run *state.Run, m protocol.Status) {
-	if !processLives(int(m.PID), uint64(m.PIDStart)) {
+func viewProcess(c *define.ContainerState, run *state.Run, g glance) {
+	if !g.lives {
 		c.Monitor = 0
 		if alive, _ := protocol.Alive(c.Dir); !alive {
 			c.Exit = lostExit()
 		}
 		return
 	}
-	c.PID = int(m.PID)
+	c.PID = int(g.PID)
 	switch {
 	case run.Paused:
 		c.Status = define.StatusPaused
@@ -76,8 +100,8 @@ func viewProcess(c *define.ContainerState, run *state.Run, m protocol.Status) {
 	default:
 		c.Status = define.StatusRunning
 	}
-	if !m.Started.IsZero() && !run.Initialized {
-		c.Started = m.Started
+	if !g.Started.IsZero() && !run.Initialized {
+		c.Started = g.Started
 	}
 }
 
@@ -133,43 +157,51 @@ func (s *Service) List(ctx context.Context, all bool) ([]*define.ListedContainer
 	if err != nil {
 		return nil, err
 	}
+	ids := slices.Collect(maps.Keys(runs))
+	glances := s.lookAtAll(ids)
 	var rows []*state.Listed
 	if all {
 		rows, err = s.State.List(ctx)
 	} else {
-		ids := make([]string, 0, len(runs))
-		for id := range runs {
-			ids = append(ids, id)
-		}
 		rows, err = s.State.Among(ctx, ids)
 	}
+	seen := glances()
 	if err != nil {
 		return nil, err
 	}
 	list := make([]*define.ListedContainer, 0, len(rows))
-	for i, state := range s.statesOf(rows, runs) {
-		if all || state.Status.Alive() {
-			list = append(list, &define.ListedContainer{Config: rows[i].Config, ContainerState: state})
+	for _, row := range rows {
+		id := row.Config.ID
+		if state := s.stateOf(id, &row.Life, runs[id], seen[id]); all || state.Status.Alive() {
+			list = append(list, &define.ListedContainer{Config: row.Config, ContainerState: state})
 		}
 	}
 	return list, nil
 }
 
-// statesOf is stateOf for each row. What a running container's files and process say is read on all processors: with a
-// hundred of them it is half of the time of ps.
-func (s *Service) statesOf(rows []*state.Listed, runs map[string]*state.Run) []define.ContainerState {
-	states := make([]define.ContainerState, len(rows))
-	part := max(16, (len(rows)+runtime.NumCPU()-1)/runtime.NumCPU())
-	var wg sync.WaitGroup
-	for from := 0; from < len(rows); from += part {
-		wg.Go(func() {
-			for i := from; i < min(from+part, len(rows)); i++ {
-				states[i] = s.stateOf(rows[i].Config.ID, &rows[i].Life, runs[rows[i].Config.ID])
-			}
-		})
+// lookAtAll begins to look at what these containers' processes do, on all processors but that of the caller, who has rows to
+// read; it joins when it asks for what was seen. Of a hundred that run it is half of the time of ps.
+func (s *Service) lookAtAll(ids []string) (wait func() map[string]glance) {
+	seen := make([]glance, len(ids))
+	var next atomic.Int64
+	work := func() {
+		for i := next.Add(1) - 1; i < int64(len(ids)); i = next.Add(1) - 1 {
+			seen[i] = look(s.dir(ids[i]))
+		}
 	}
-	wg.Wait()
-	return states
+	var wg sync.WaitGroup
+	for range min(runtime.NumCPU()-1, len(ids)/16) {
+		wg.Go(work)
+	}
+	return func() map[string]glance {
+		work()
+		wg.Wait()
+		all := make(map[string]glance, len(ids))
+		for i, id := range ids {
+			all[id] = seen[i]
+		}
+		return all
+	}
 }
 
 // Latest returns the name of the container made last.

@@ -55,7 +55,7 @@ func (s *Store) catalog() (*catalog, error) {
 	path := filepath.Join(dir, "images.json")
 	st, err := os.Stat(path)
 	if err != nil || st.Size() == 0 {
-		return nil, nil //nolint:nilnil,nilerr // the library tells what is wrong
+		return nil, nil //nolint:nilnil // the library tells what is wrong
 	}
 	s.seen.Lock()
 	defer s.seen.Unlock()

@@ -13,17 +13,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Create makes a new network namespace, mounted at path. The thread that made it is thrown away: it is in the new one.
-func Create(path string) error {
+// Create makes a new network namespace, mounted at path.
+func Create(path string) error { return Make().Mount(path) }
+
+// Loose is a new network namespace that is mounted nowhere: without Mount it is gone when it is closed, or with the process.
+type Loose struct {
+	made chan struct{} // closed when there is a file, or an error
+	file *os.File
+	err  error
+}
+
+// Make begins to make a namespace, which takes the kernel up to some milliseconds. The thread that does is thrown away: it is
+// in the new one.
+func Make() *Loose {
+	l := &Loose{made: make(chan struct{})}
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		defer close(l.made)
+		l.file, l.err = create()
+	}()
+	return l
+}
+
+// Mount mounts the namespace at path, and closes it.
+func (l *Loose) Mount(path string) error {
+	defer l.Close()
 	if err := mountpoint(path); err != nil {
 		return err
 	}
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		done <- create(path)
-	}()
-	return <-done
+	if <-l.made; l.err != nil {
+		return l.err
+	}
+	err := unix.Mount("/proc/self/fd/"+strconv.Itoa(int(l.file.Fd())), path, "", unix.MS_BIND, "")
+	return os.NewSyscallError("mount network namespace", err)
+}
+
+// Close may be called again, and on nil.
+func (l *Loose) Close() {
+	if l != nil {
+		<-l.made
+		_ = l.file.Close()
+	}
 }
 
 // mountpoint makes the empty file that a namespace is mounted on.
@@ -38,15 +68,15 @@ func mountpoint(path string) error {
 	return f.Close()
 }
 
-func create(path string) error {
+// create has the thread in a new namespace, and opens that.
+func create() (*os.File, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return os.NewSyscallError("unshare network namespace", err)
+		return nil, os.NewSyscallError("unshare network namespace", err)
 	}
-	own := "/proc/self/task/" + strconv.Itoa(unix.Gettid()) + "/ns/net"
-	if err := unix.Mount(own, path, "", unix.MS_BIND, ""); err != nil {
-		return os.NewSyscallError("mount network namespace", err)
+	if err := loopbackUp(); err != nil {
+		return nil, err
 	}
-	return loopbackUp()
+	return os.Open("/proc/self/task/" + strconv.Itoa(unix.Gettid()) + "/ns/net")
 }
 
 // loopbackUp turns lo on in the thread's namespace: nobody else does in a namespace that the runtime only joins.
