@@ -67,11 +67,33 @@ func (s *Store) catalog() (*catalog, error) {
 		return nil, fmt.Errorf("read images: %w", classed(err))
 	}
 	c := &catalog{dir: dir}
-	if err := json.Unmarshal(data, &c.raw); err != nil {
+	if c.raw, err = records(data); err != nil {
 		return nil, fmt.Errorf("read %q: %w", path, err)
 	}
 	s.seen.catalog, s.seen.info = c, st
 	return c, nil
+}
+
+// records are the elements of the list that data is. Each of the library's begins with its id, and a quotation mark in a text has
+// a backslash before it, so that the beginnings are found without a look at what is between them. Flags may hold anything: with
+// them, or otherwise written, the list is parsed.
+func records(data []byte) (list []json.RawMessage, err error) {
+	const begin = `{"id":"`
+	data = bytes.TrimSpace(data)
+	if !bytes.HasPrefix(data, []byte("["+begin)) || !bytes.HasSuffix(data, []byte("}]")) || bytes.Contains(data, []byte(`"flags":`)) {
+		return list, json.Unmarshal(data, &list)
+	}
+	rest := data[1 : len(data)-1]
+	for end := 1; end > 0; {
+		if end = bytes.Index(rest, []byte("},"+begin)) + 1; end > 0 {
+			list, rest = append(list, rest[:end]), rest[end+1:]
+		}
+	}
+	if list = append(list, rest); len(list) < bytes.Count(data, []byte(begin)) { // with white space between some
+		list = nil
+		return list, json.Unmarshal(data, &list)
+	}
+	return list, nil
 }
 
 // Image follows the library's order: an id, a name, a prefix of an id.

@@ -1,10 +1,12 @@
 package layers
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -100,4 +102,59 @@ func TestCatalogFollowsTheRecords(t *testing.T) {
 	if _, _, err := s.Image(t.Context(), "b"); err == nil {
 		t.Error("records that end in the middle are read")
 	}
+}
+
+func TestRecords(t *testing.T) {
+	for text, want := range map[string][]string{
+		`[]`:           {},
+		`[{"id":"a"}]`: {`{"id":"a"}`},
+		`[{"id":"a","names":["x"]},{"id":"b"}]` + "\n":                               {`{"id":"a","names":["x"]}`, `{"id":"b"}`},
+		`[{"id":"a","metadata":"},{\"id\":\""},{"id":"b","big-data-sizes":{"m":1}}]`: {`{"id":"a","metadata":"},{\"id\":\""}`, `{"id":"b","big-data-sizes":{"m":1}}`},
+		`[{"id":"a","flags":{"x":[{"y":1},{"id":"z"}]}},{"id":"b"}]`:                 {`{"id":"a","flags":{"x":[{"y":1},{"id":"z"}]}}`, `{"id":"b"}`},
+		`[{"id":"a"} ,{"id":"b"}]`:                                                   {`{"id":"a"}`, `{"id":"b"}`},
+		`[ {"names":["x"],"id":"a"}, {"id":"b"} ]`:                                   {`{"names":["x"],"id":"a"}`, `{"id":"b"}`},
+	} {
+		list, err := records([]byte(text))
+		got := []string{}
+		for _, raw := range list {
+			got = append(got, string(raw))
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("records(%s) = %q, %v; want %q", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "[", `[{"id":"a"}`, `{"id":"a"}`} {
+		if list, err := records([]byte(text)); err == nil {
+			t.Errorf("records(%s) = %q", text, list)
+		}
+	}
+}
+
+// What is not cut as JSON has it must at least be no JSON then.
+func FuzzRecords(f *testing.F) {
+	for _, seed := range []string{`[{"id":"a","names":["x"]},{"id":"b"}]`, `[{"id":"a","metadata":"},{\"id\":\""}]`, `[{"id":"a"}, {"id":"b"}]`, `[]`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var images []storage.Image
+		if json.Unmarshal(data, &images) != nil {
+			return
+		}
+		list, err := records(data)
+		if err != nil {
+			t.Fatalf("records(%q): %v", data, err)
+		}
+		for i, raw := range list {
+			var img storage.Image
+			if err := json.Unmarshal(raw, &img); err != nil {
+				return
+			}
+			if i >= len(images) || img.ID != images[i].ID || !slices.Equal(img.Names, images[i].Names) {
+				t.Fatalf("records(%q)[%d] is %q", data, i, raw)
+			}
+		}
+		if len(list) != len(images) {
+			t.Fatalf("records(%q) = %q", data, list)
+		}
+	})
 }
