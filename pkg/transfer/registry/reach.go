@@ -56,12 +56,14 @@ func (j *job) reach(ctx context.Context, files *reach) error {
 	if r.Op == transfer.OpSave || r.Op == transfer.OpSign {
 		return errUnknown
 	}
-	if err := j.stores(files); err != nil {
+	var store reach // opened while the configuration is read: a millisecond each
+	opened := make(chan error, 1)
+	go func() { opened <- j.stores(&store) }()
+	err := files.access(r.Access)
+	if err := errors.Join(<-opened, err); err != nil {
 		return err
 	}
-	if err := files.access(r.Access); err != nil {
-		return err
-	}
+	files.read, files.write = append(files.read, store.read...), append(files.write, store.write...)
 	switch r.Op {
 	case transfer.OpLoad, transfer.OpImport, transfer.OpHello:
 		files.read = append(files.read, r.Path, r.HelloPath)
