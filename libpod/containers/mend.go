@@ -109,29 +109,26 @@ func undelivered(dir string) bool {
 
 // ended reports whether a run is over, and how it ended; nil where there was never a process.
 func (s *Service) ended(c *locked) (*define.Exit, bool) {
-	m, err := protocol.ReadStatus(s.dir(c.id()))
-	if err != nil {
-		// No status yet: we hold the lock, so whoever was starting it is dead, unless the monitor is just coming up.
-		alive, _ := protocol.Alive(s.dir(c.id()))
-		return nil, !alive
-	}
-	alive, _ := protocol.Alive(s.dir(c.id()))
-	switch m.State {
-	case protocol.StateExited:
-		exit := exitOf(m)
+	g := look(s.dir(c.id()))
+	switch {
+	case g.err == nil && g.State == protocol.StateExited:
+		exit := exitOf(g.Status)
 		return &exit, true
-	case protocol.StateRunning, protocol.StateCreated:
-		if c.run.Intent == state.IntentCleanup || !alive && !processLives(int(m.PID), uint64(m.PIDStart)) {
+	case g.err == nil && g.hasProcess():
+		if c.run.Intent == state.IntentCleanup || !g.lives && !g.watched {
 			exit := lostExit()
 			return &exit, true
 		}
-	default:
-		if !alive {
-			exit := lostExit()
-			return &exit, true
-		}
+		return nil, false
 	}
-	return nil, false
+	if alive, _ := protocol.Alive(s.dir(c.id())); alive {
+		return nil, false
+	}
+	if g.err != nil { // no status yet: we hold the lock, so whoever was starting it is dead, unless the monitor is just coming up
+		return nil, true
+	}
+	exit := lostExit()
+	return &exit, true
 }
 
 // leave has the runtime forget a container whose run is over, and takes it off its network and its mounts away, beside what

@@ -58,7 +58,7 @@ func (s *Service) WaitFor(ctx context.Context, ref string, states []string, inte
 		if met(c, states) {
 			return lastCode(c), nil
 		}
-		if len(states) == 0 && c.PID != 0 {
+		if len(states) == 0 && (c.PID != 0 || c.Status == define.StatusStopping) {
 			if err := s.waitEnd(ctx, id); err != nil {
 				return 0, err
 			}

@@ -24,19 +24,30 @@ func (s *Service) view(row *state.Container, run *state.Run) *define.Container {
 	if run != nil {
 		g = look(s.dir(row.Config.ID))
 	}
+	return s.seen(row, run, g)
+}
+
+func (s *Service) seen(row *state.Container, run *state.Run, g glance) *define.Container {
 	return &define.Container{Config: row.Config, ContainerState: s.stateOf(row.Config.ID, &row.Life, run, g)}
 }
 
 // glance is what is seen of a container's process: what its monitor wrote last, and whether there is such a process.
 type glance struct {
 	protocol.Status
-	err   error // there is no status: the start has not come to the monitor, or its end has been cleaned up
-	lives bool
+	err     error // there is no status: the start has not come to the monitor, or its end has been cleaned up
+	lives   bool
+	watched bool // it does not live, and its monitor does
 }
 
 func look(dir string) (g glance) {
-	if g.Status, g.err = protocol.ReadStatus(dir); g.err == nil && g.hasProcess() {
-		g.lives = processLives(int(g.PID), uint64(g.PIDStart))
+	if g.Status, g.err = protocol.ReadStatus(dir); g.err != nil || !g.hasProcess() {
+		return g
+	}
+	if g.lives = processLives(int(g.PID), uint64(g.PIDStart)); g.lives {
+		return g
+	}
+	if g.watched, _ = protocol.Alive(dir); !g.watched {
+		g.Status, g.err = protocol.ReadStatus(dir) // a monitor may have written the end since, and ended
 	}
 	return g
 }
@@ -83,9 +94,11 @@ func (s *Service) stateOf(id string, row *state.Life, run *state.Run, g glance) 
 // viewProcess is stateOf for a container whose monitor last wrote that it has a process.
 func viewProcess(c *define.ContainerState, run *state.Run, g glance) {
 	if !g.lives {
-		c.Monitor = 0
-		if alive, _ := protocol.Alive(c.Dir); !alive {
-			c.Exit = lostExit()
+		switch {
+		case !g.watched:
+			c.Monitor, c.Exit = 0, lostExit()
+		case c.Status != define.StatusRemoving:
+			c.Status = define.StatusStopping // until the monitor, to whom the kernel or the runtime is about to tell it, has the exit code
 		}
 		return
 	}
@@ -148,7 +161,17 @@ func (s *Service) Lookup(ctx context.Context, ref string) (*define.Container, er
 	if err != nil {
 		return nil, err
 	}
-	return s.view(row, run), nil
+	var g glance
+	if run != nil {
+		if g = look(s.dir(row.Config.ID)); g.err == nil {
+			return s.seen(row, run, g), nil
+		}
+	}
+	// The row may be from before the end of a run that has gone since, or has no status any more: either goes after that is written.
+	if row, err = s.State.Lookup(ctx, row.Config.ID); err != nil {
+		return nil, err
+	}
+	return s.seen(row, run, g), nil
 }
 
 // List returns the containers of the user, oldest first; all of them or those that are alive.
