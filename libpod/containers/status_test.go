@@ -33,7 +33,7 @@ func TestProcessEndsBeforeItsMonitorKnows(t *testing.T) {
 func TestLookAtAMonitor(t *testing.T) {
 	dir := t.TempDir()
 	running := protocol.Status{State: protocol.StateRunning, PID: 1 << 30, PIDStart: 1}
-	if err := os.WriteFile(filepath.Join(dir, protocol.StatusFile), running.Encode(), 0o600); err != nil { //nolint:forbidigo // nobody reads it meanwhile
+	if err := os.WriteFile(filepath.Join(dir, protocol.StatusFile), running.Encode(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if g := look(dir); g.err != nil || g.lives || g.watched {
@@ -51,7 +51,7 @@ func TestLookAtAMonitor(t *testing.T) {
 		t.Errorf("a monitor that has yet to tell: %+v", g)
 	}
 	running.PID, running.PIDStart = int64(os.Getpid()), 0
-	if err := os.WriteFile(filepath.Join(dir, protocol.StatusFile), running.Encode(), 0o600); err != nil { //nolint:forbidigo // nobody reads it meanwhile
+	if err := os.WriteFile(filepath.Join(dir, protocol.StatusFile), running.Encode(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if g := look(dir); g.err != nil || !g.lives {
