@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -42,6 +43,20 @@ const (
 	packGarbage   = 50
 )
 
+// smallUnpack is how many bytes of layers may come to lie in memory for what they are: a collector at work all the time took a sixth of
+// the time of a pull of one small layer.
+const smallUnpack = 8 << 20
+
+func (a *ahead) size(missing []int) (total int64) {
+	for _, i := range missing {
+		if a.layers[i].Size < 0 { // it is not known
+			return math.MaxInt64
+		}
+		total += a.layers[i].Size
+	}
+	return total
+}
+
 // unpackAll unpacks the layers beside each other, the lowest first, and hands them to the store from the lowest up.
 func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (err error) {
 	dir, lock, err := staging.Claim(a.store.GraphRoot(), staging.Layers)
@@ -49,7 +64,9 @@ func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir), lock.Close()) }()
-	defer debug.SetGCPercent(debug.SetGCPercent(unpackGarbage))
+	if a.size(missing) > smallUnpack {
+		defer debug.SetGCPercent(debug.SetGCPercent(unpackGarbage))
+	}
 	made := make([]chan *drivers.DriverWithDifferOutput, len(missing))
 	for n := range made {
 		made[n] = make(chan *drivers.DriverWithDifferOutput, 1)
