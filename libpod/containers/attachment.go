@@ -25,7 +25,7 @@ type opening struct {
 // openNetwork begins to make the network namespace of a container that has one of its own with a way out, and what leads
 // there: its networks, or an uplink for itself. run remembers the namespace already. The opening must be waited for.
 func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) *opening {
-	if !opensNetwork(&c.Config) {
+	if run.NetNS == "" {
 		return nil // there is nothing to wait for
 	}
 	path := run.NetNS
@@ -48,7 +48,8 @@ func opensNetwork(c *define.ContainerConfig) bool {
 	return c.Network == bridgeMode || hasUplink(c.Network)
 }
 
-// ownedByEngine reports whether the container's network namespace is one of the engine's user namespace.
+// ownedByEngine reports whether the container's network namespace is one of the engine's user namespace. With "auto" the ids are
+// not yet known.
 func ownedByEngine(c *define.ContainerConfig) bool {
 	mode, _, _ := strings.Cut(c.Options.UserNS, ":")
 	return c.IDMap == nil && mode != "container" && mode != "ns" && mode != "auto"

@@ -111,24 +111,17 @@ func undelivered(dir string) bool {
 func (s *Service) ended(c *locked) (*define.Exit, bool) {
 	g := look(s.dir(c.id()))
 	switch {
-	case g.err == nil && g.State == protocol.StateExited:
+	case g.err != nil: // no status yet: we hold the lock, so whoever was starting it is dead, unless the monitor is just coming up
+		alive, _ := protocol.Alive(s.dir(c.id()))
+		return nil, !alive
+	case g.State == protocol.StateExited:
 		exit := exitOf(g.Status)
 		return &exit, true
-	case g.err == nil && g.hasProcess():
-		if c.run.Intent == state.IntentCleanup || !g.lives && !g.watched {
-			exit := lostExit()
-			return &exit, true
-		}
-		return nil, false
+	case !g.lives && !g.watched, g.hasProcess() && c.run.Intent == state.IntentCleanup:
+		exit := lostExit()
+		return &exit, true
 	}
-	if alive, _ := protocol.Alive(s.dir(c.id())); alive {
-		return nil, false
-	}
-	if g.err != nil { // no status yet: we hold the lock, so whoever was starting it is dead, unless the monitor is just coming up
-		return nil, true
-	}
-	exit := lostExit()
-	return &exit, true
+	return nil, false
 }
 
 // leave has the runtime forget a container whose run is over, and takes it off its network and its mounts away, beside what

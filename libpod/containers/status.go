@@ -7,8 +7,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,11 +18,7 @@ import (
 
 // view is the container of a row and its run.
 func (s *Service) view(row *state.Container, run *state.Run) *define.Container {
-	var g glance
-	if run != nil {
-		g = look(s.dir(row.Config.ID))
-	}
-	return s.seen(row, run, g)
+	return s.seen(row, run, s.lookAt(run))
 }
 
 func (s *Service) seen(row *state.Container, run *state.Run, g glance) *define.Container {
@@ -36,18 +30,28 @@ type glance struct {
 	protocol.Status
 	err     error // there is no status: the start has not come to the monitor, or its end has been cleaned up
 	lives   bool
-	watched bool // it does not live, and its monitor does
+	watched bool // there is no such process, not now or not any more, and the monitor lives
 }
 
+// lookAt is look for a run; without one there is no status.
+func (s *Service) lookAt(run *state.Run) glance {
+	if run == nil {
+		return glance{err: os.ErrNotExist}
+	}
+	return look(s.dir(run.ID))
+}
+
+// look reads the status in a container's folder, once more when its monitor turns out to be dead: that may have written the end,
+// and ended, since.
 func look(dir string) (g glance) {
-	if g.Status, g.err = protocol.ReadStatus(dir); g.err != nil || !g.hasProcess() {
+	if g.Status, g.err = protocol.ReadStatus(dir); g.err != nil || g.State == protocol.StateExited {
 		return g
 	}
-	if g.lives = processLives(int(g.PID), uint64(g.PIDStart)); g.lives {
+	if g.lives = g.hasProcess() && processLives(int(g.PID), uint64(g.PIDStart)); g.lives {
 		return g
 	}
 	if g.watched, _ = protocol.Alive(dir); !g.watched {
-		g.Status, g.err = protocol.ReadStatus(dir) // a monitor may have written the end since, and ended
+		g.Status, g.err = protocol.ReadStatus(dir)
 	}
 	return g
 }
@@ -130,25 +134,14 @@ func exitOf(m protocol.Status) define.Exit {
 	return define.Exit{Code: int(m.ExitCode), At: m.ExitedAt, OOM: m.OOM, Restarts: int(m.Restarts), Error: m.Error}
 }
 
-// processLives reports whether pid is the process that started at start (field 22 of /proc/PID/stat, proc(5)) and is no
+// processLives reports whether pid is the process that started at start (protocol.Stat), or whichever if that is 0, and is no
 // zombie.
 func processLives(pid int, start uint64) bool {
-	data, err := protocol.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
+	state, began, err := protocol.Stat(pid)
+	if _, unread := errors.AsType[*os.PathError](err); unread {
 		return !errors.Is(err, os.ErrNotExist) && pid > 0
 	}
-	text := string(data)
-	n := 1 // of the field before
-	for field := range strings.FieldsSeq(text[max(0, strings.LastIndexByte(text, ')')):]) {
-		switch n++; {
-		case n == 3 && (field == "Z" || field == "X"):
-			return false
-		case n == 22:
-			ticks, err := strconv.ParseUint(field, 10, 64)
-			return err == nil && (ticks == start || start == 0)
-		}
-	}
-	return false
+	return err == nil && state != "Z" && state != "X" && (began == start || start == 0)
 }
 
 // Lookup returns the container that ref names.
@@ -161,11 +154,9 @@ func (s *Service) Lookup(ctx context.Context, ref string) (*define.Container, er
 	if err != nil {
 		return nil, err
 	}
-	var g glance
-	if run != nil {
-		if g = look(s.dir(row.Config.ID)); g.err == nil {
-			return s.seen(row, run, g), nil
-		}
+	g := s.lookAt(run)
+	if g.err == nil {
+		return s.seen(row, run, g), nil
 	}
 	// The row may be from before the end of a run that has gone since, or has no status any more: either goes after that is written.
 	if row, err = s.State.Lookup(ctx, row.Config.ID); err != nil {

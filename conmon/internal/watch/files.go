@@ -80,17 +80,11 @@ func readPID() (int, error) {
 	return pid, nil
 }
 
-// startTime is field 22 of /proc/PID/stat (proc(5)), or 0. The name in field 2 may hold anything but ends at the last
-// parenthesis.
+// startTime is when a process started, or 0 when there is none.
 func startTime(pid int) int64 {
-	data, err := protocol.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, start, err := protocol.Stat(pid)
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	if len(fields) < 20 {
-		return 0
-	}
-	n, _ := strconv.ParseInt(fields[19], 10, 64)
-	return n
+	return int64(start)
 }

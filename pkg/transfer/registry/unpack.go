@@ -43,10 +43,11 @@ const (
 	packGarbage   = 50
 )
 
-// smallUnpack is how many bytes of layers may come to lie in memory for what they are: a collector at work all the time took a sixth of
-// the time of a pull of one small layer.
+// smallUnpack is up to how many packed bytes the collector is left as it is: for one small layer, where little is in use, it would be at
+// work all the time, a sixth of that of the pull.
 const smallUnpack = 8 << 20
 
+// size is how many bytes these layers have as they are packed.
 func (a *ahead) size(missing []int) (total int64) {
 	for _, i := range missing {
 		if a.layers[i].Size < 0 { // it is not known
