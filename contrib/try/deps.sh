@@ -2,7 +2,7 @@
 # Installs the Debian packages that hull needs and a fresh machine may lack; the packages of the arguments too, which are
 # what tests need. Asks apt once, and only when something is missing.
 set -euo pipefail
-packages=(uidmap crun runc slirp4netns passt busybox-static gcc libc6-dev musl-tools catatonit "$@")
+packages=(uidmap crun runc slirp4netns passt busybox-static gcc libc6-dev musl-tools catatonit isal "$@")
 missing=()
 for p in "${packages[@]}"; do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")

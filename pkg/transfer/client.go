@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -59,7 +60,7 @@ func (c *Client) take() *process {
 // Run does a job in a new hull-image. stdin is what it reads when the request has no Path; nil is /dev/null. onProgress
 // may be nil; it is called from one goroutine and must not block for long. When ctx ends, hull-image undoes and stops.
 func (c *Client) Run(ctx context.Context, r Request, stdin *os.File, onProgress func(Progress)) (Result, error) {
-	r.Version = version
+	r.Version, r.Debug = version, slog.Default().Enabled(ctx, slog.LevelDebug)
 	request, err := json.Marshal(r)
 	if err != nil {
 		return Result{}, err
@@ -137,6 +138,8 @@ func receive(r io.Reader, onProgress func(Progress)) (*Result, error) {
 			return m.Result, nil
 		case m.Progress != nil && onProgress != nil:
 			onProgress(*m.Progress)
+		case m.Debug != "":
+			slog.Debug("hull-image says", "line", m.Debug)
 		}
 	}
 }

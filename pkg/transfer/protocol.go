@@ -5,7 +5,7 @@
 // (pkg/rootless). Descriptor 3 is a stream socket:
 //
 //	hull → hull-image: one Request as JSON; then nothing, and its end means that hull is gone: the job is cancelled
-//	hull-image → hull: one Message as JSON per line: any number with Progress, one with Result or Error, the end
+//	hull-image → hull: one Message as JSON per line: any number with Progress or Debug, one with Result or Error, the end
 //
 // With the request come no files or two, which become descriptors 0 and 1, else /dev/null: the archive, when it comes from
 // hull's standard input, and where an archive is written to that hull asked for.
@@ -39,6 +39,7 @@ type Request struct {
 	Version int    `json:"version"`
 	Op      string `json:"op"`
 	Store   Store  `json:"store"`
+	Debug   bool   `json:"debug,omitempty"` // hull wants to hear what its --log-level=debug tells
 
 	// Path is the archive, absolute; "" is descriptor 0. Source is what the user called it, for messages.
 	Path   string `json:"path,omitempty"`
@@ -114,9 +115,10 @@ type Image struct {
 	Names []string `json:"names,omitempty"` // that this job gave it
 }
 
-// Message is one line of descriptor 4; one field is set.
+// Message is one line of descriptor 3; one field is set.
 type Message struct {
 	Progress *Progress     `json:"progress,omitempty"`
+	Debug    string        `json:"debug,omitempty"`
 	Result   *Result       `json:"result,omitempty"`
 	Error    *errs.Failure `json:"error,omitempty"`
 }

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -114,6 +116,9 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, handle Handler) err
 			"hull-image speaks version %d and hull %d of their protocol; both have to be of one release", version, r.Version,
 		), maxLine/4)})
 	}
+	if r.Debug {
+		slog.SetDefault(slog.New(slog.NewTextHandler(debugLines{w}, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: bare})))
+	}
 	result, err := handle(ctx, r, func(p Progress) { _ = w.send(Message{Progress: &p}) })
 	if err != nil {
 		return w.send(Message{Error: errs.NewFailure(err, maxLine/4)})
@@ -136,6 +141,21 @@ func (w *messages) send(m Message) error {
 	defer w.mu.Unlock()
 	_, err = w.out.Write(append(data, '\n'))
 	return err
+}
+
+// debugLines sends what is logged.
+type debugLines struct{ *messages }
+
+func (w debugLines) Write(line []byte) (int, error) {
+	return len(line), w.send(Message{Debug: strings.TrimSuffix(string(line), "\n")})
+}
+
+// bare leaves out what hull's own line has.
+func bare(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
+		return slog.Attr{}
+	}
+	return a
 }
 
 var errLongLine = errors.New("a line is longer than the protocol allows")

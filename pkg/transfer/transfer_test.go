@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,8 @@ func play(ctx context.Context, r Request, progress func(Progress)) (Result, erro
 		progress(Progress{Text: "waiting"})
 		<-ctx.Done()
 		return Result{}, ctx.Err()
+	case "log":
+		slog.Debug("a word", "of", "its own")
 	case "write":
 		_, err := os.Stdout.WriteString("output")
 		return Result{}, err
@@ -79,6 +82,22 @@ func TestWork(t *testing.T) {
 	r, err := client(t, "work").Run(t.Context(), Request{Op: OpLoad, Path: "p"}, f, func(p Progress) { said = append(said, p.Text) })
 	if err != nil || r.Images[0].ID != "p" || r.Images[0].Names[0] != "input" || strings.Join(said, " ") != "one two" {
 		t.Errorf("%+v, %v, said %v", r, err, said)
+	}
+}
+
+// TestDebug: what hull-image has to tell for --log-level=debug comes with hull's own, and only then.
+func TestDebug(t *testing.T) {
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	for level, want := range map[slog.Level]bool{slog.LevelDebug: true, slog.LevelInfo: false} {
+		var told bytes.Buffer
+		slog.SetDefault(slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: level})))
+		if _, err := client(t, "log").Run(t.Context(), Request{}, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(told.String(), `msg=\"a word\" of=\"its own\"`); got != want {
+			t.Errorf("at level %s: %s", level, told.String())
+		}
 	}
 }
 

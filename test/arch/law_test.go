@@ -55,7 +55,8 @@ var leaves = map[string]string{
 	"pkg/signals":                "pkg/errs",
 	"pkg/transfer":               "pkg/errs",
 	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer pkg/transfer/staging",
-	"pkg/transfer/layer":         "pkg/transfer/chunk",
+	"pkg/transfer/jail":          "pkg/transfer/thread",
+	"pkg/transfer/layer":         "pkg/errs pkg/transfer/chunk pkg/transfer/jail pkg/transfer/thread",
 }
 
 // pure are the packages that reach nothing but the standard library, their own room, and the modules that stand here.

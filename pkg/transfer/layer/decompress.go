@@ -18,14 +18,14 @@ import (
 const maxWindow = 128 << 20
 
 // decompress sends the tar in packed on, in chunks from free.
-func decompress(ctx context.Context, packed io.Reader, to *flow, free chan []byte) error {
+func decompress(ctx context.Context, packed io.Reader, size int64, to *flow, free chan []byte) error {
 	in := readers.Get().(*bufio.Reader) //nolint:forcetypeassert // nothing else is in there
 	in.Reset(packed)
 	defer func() {
 		in.Reset(nil)
 		readers.Put(in)
 	}()
-	r, err := decompressor(in)
+	r, err := decompressor(ctx, in, size)
 	if err != nil {
 		return err
 	}
@@ -56,8 +56,8 @@ func decompress(ctx context.Context, packed io.Reader, to *flow, free chan []byt
 // readers are those that nobody has.
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, chunk.Size/2) }}
 
-// decompressor reads what is in buf. The end of it is the end of buf.
-func decompressor(buf *bufio.Reader) (io.ReadCloser, error) {
+// decompressor reads what is in buf, which has size bytes. The end of it is the end of buf.
+func decompressor(ctx context.Context, buf *bufio.Reader, size int64) (io.ReadCloser, error) {
 	head, err := buf.Peek(10)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -66,6 +66,9 @@ func decompressor(buf *bufio.Reader) (io.ReadCloser, error) {
 	case archive.Uncompressed:
 		return io.NopCloser(buf), nil
 	case archive.Gzip:
+		if r, err := igunzip(ctx, buf, size); r != nil || err != nil {
+			return r, err
+		}
 		r, err := gzip.NewReader(buf)
 		if err != nil {
 			return nil, err

@@ -25,7 +25,8 @@ import (
 
 // Options are where a layer goes.
 type Options struct {
-	Dir string // an empty folder, which becomes the layer's root folder
+	Dir  string // an empty folder, which becomes the layer's root folder
+	Size int64  // how many bytes there are to be unpacked; less than 0 when it is not known
 
 	// Split gets what the tar has beside the contents of its files: entries of tar-split, a JSON document on each line, out of
 	// which the store makes the same tar again.
@@ -59,7 +60,7 @@ func Unpack(ctx context.Context, packed io.Reader, o Options) (*Layer, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		defer func() { plain.end(err) }()
-		return decompress(ctx, packed, plain, free)
+		return decompress(ctx, packed, o.Size, plain, free)
 	})
 	g.Go(func() (err error) {
 		defer func() { checked.end(err) }()

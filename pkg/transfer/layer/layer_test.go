@@ -74,13 +74,26 @@ func forRoot(t *testing.T) {
 	}
 }
 
-// unpack unpacks into a new folder.
-func unpack(t *testing.T, r io.Reader, grow func(int64) error) (made *Layer, dir, split string, err error) {
+// small is a size of which Go unpacks gzip.
+const small = igzipFrom - 1
+
+// decoders are the sizes by which each way to unpack gzip is chosen.
+func decoders(t *testing.T) map[string]int64 {
+	t.Helper()
+	if program, err := igzip(); err != nil || program == "" {
+		t.Log("only Go's way to unpack gzip: no igzip here (Debian's isal)")
+		return map[string]int64{"Go": small}
+	}
+	return map[string]int64{"Go": small, "igzip": igzipFrom}
+}
+
+// unpack unpacks what is said to have so many bytes into a new folder.
+func unpack(t *testing.T, r io.Reader, size int64, grow func(int64) error) (made *Layer, dir, split string, err error) {
 	t.Helper()
 	forRoot(t)
 	dir = t.TempDir()
 	var out bytes.Buffer
-	made, err = Unpack(t.Context(), r, Options{Dir: dir, Split: &out, Grow: grow})
+	made, err = Unpack(t.Context(), r, Options{Dir: dir, Size: size, Split: &out, Grow: grow})
 	return made, dir, out.String(), err
 }
 
@@ -119,33 +132,36 @@ func TestUnpack(t *testing.T) {
 		"plain": plain, "gzip": gzipped(t, plain), "zstd": encoder.EncodeAll(plain, nil),
 		"two members": append(gzipped(t, plain[:half]), gzipped(t, plain[half:])...),
 		"padded":      append(gzipped(t, plain), make([]byte, 512)...), "and a byte": append(gzipped(t, plain), 'x'),
+		"padded much": append(gzipped(t, plain), make([]byte, 5<<20)...),
 	} {
-		t.Run(name, func(t *testing.T) {
-			grown := int64(0)
-			l, dir, split, err := unpack(t, iotest.HalfReader(bytes.NewReader(data)), func(n int64) error { grown += n; return nil })
-			if err != nil {
-				t.Fatal(err)
-			}
-			if l.DiffID != digest.FromBytes(plain) || l.Size != int64(len(plain)) || !slices.Equal(l.UIDs, []uint32{0, 7, 8}) ||
-				!slices.Equal(l.GIDs, []uint32{0}) || l.RootMode != nil {
-				t.Errorf("it is %+v", l)
-			}
-			if grown < int64(len(plain))-1<<10 || grown > int64(len(plain)) {
-				t.Errorf("it grew by %d bytes, of %d", grown, len(plain))
-			}
-			// Padding is split where reads end, so the bytes are what counts.
-			if content(t, split) != content(t, want.String()) {
-				t.Error("tar-split is not what the library makes")
-			}
-			checkFiles(t, dir)
-		})
+		for how, size := range decoders(t) {
+			t.Run(name+" by "+how, func(t *testing.T) {
+				grown := int64(0)
+				l, dir, split, err := unpack(t, iotest.HalfReader(bytes.NewReader(data)), size, func(n int64) error { grown += n; return nil })
+				if err != nil {
+					t.Fatal(err)
+				}
+				if l.DiffID != digest.FromBytes(plain) || l.Size != int64(len(plain)) || !slices.Equal(l.UIDs, []uint32{0, 7, 8}) ||
+					!slices.Equal(l.GIDs, []uint32{0}) || l.RootMode != nil {
+					t.Errorf("it is %+v", l)
+				}
+				if grown < int64(len(plain))-1<<10 || grown > int64(len(plain)) {
+					t.Errorf("it grew by %d bytes, of %d", grown, len(plain))
+				}
+				// Padding is split where reads end, so the bytes are what counts.
+				if content(t, split) != content(t, want.String()) {
+					t.Error("tar-split is not what the library makes")
+				}
+				checkFiles(t, dir)
+			})
+		}
 	}
 }
 
 // TestPack: what was unpacked becomes the same tar again, and not when a file is another.
 func TestPack(t *testing.T) {
 	plain := append(packed(t, some...), make([]byte, 4096)...)
-	_, dir, split, err := unpack(t, bytes.NewReader(plain), free)
+	_, dir, split, err := unpack(t, bytes.NewReader(plain), small, free)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +238,7 @@ func checkFiles(t *testing.T, dir string) {
 
 // TestRootFolder: a tar may say what its root folder is like.
 func TestRootFolder(t *testing.T) {
-	l, dir, _, err := unpack(t, bytes.NewReader(packed(t, entry{name: "./", kind: tar.TypeDir, mode: 0o1711})), free)
+	l, dir, _, err := unpack(t, bytes.NewReader(packed(t, entry{name: "./", kind: tar.TypeDir, mode: 0o1711})), small, free)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +253,7 @@ func TestRootFolder(t *testing.T) {
 
 // TestEmpty: a layer of no bytes is one without files.
 func TestEmpty(t *testing.T) {
-	if l, _, _, err := unpack(t, strings.NewReader(""), free); err != nil || l.Size != 0 || l.DiffID != digest.FromString("") {
+	if l, _, _, err := unpack(t, strings.NewReader(""), small, free); err != nil || l.Size != 0 || l.DiffID != digest.FromString("") {
 		t.Errorf("%+v, %v", l, err)
 	}
 }
@@ -255,7 +271,7 @@ func TestStaysInside(t *testing.T) {
 			{name: "bad", kind: tar.TypeReg, data: "x"},
 		},
 	} {
-		_, dir, _, err := unpack(t, bytes.NewReader(packed(t, list...)), free)
+		_, dir, _, err := unpack(t, bytes.NewReader(packed(t, list...)), small, free)
 		if left, readErr := os.ReadDir(outside); readErr != nil || len(left) > 0 {
 			t.Errorf("%s: %v is outside, %v", name, left, readErr)
 		}
@@ -279,12 +295,15 @@ func TestLimit(t *testing.T) {
 		}
 		return nil
 	}
-	_, dir, _, err := unpack(t, bytes.NewReader(gzipped(t, packed(t, some...))), limit)
-	if !errors.Is(err, errEnough) {
-		t.Errorf("%v", err)
-	}
-	if _, err := os.Lstat(filepath.Join(dir, "big")); err == nil {
-		t.Error("what is too big is there")
+	zeros := entry{name: "zeros", kind: tar.TypeReg, mode: 0o644, data: strings.Repeat("\x00", 64<<20)} // more than the steps take
+	for how, size := range decoders(t) {
+		_, dir, _, err := unpack(t, bytes.NewReader(gzipped(t, packed(t, append(some, zeros)...))), size, limit)
+		if !errors.Is(err, errEnough) {
+			t.Errorf("by %s: %v", how, err)
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "big")); err == nil {
+			t.Errorf("by %s: what is too big is there", how)
+		}
 	}
 	// GNU tar's sparse file of two gigabytes with nothing in it (tar(5), "GNU tar archives").
 	const size = "20000000000"
@@ -300,7 +319,7 @@ func TestLimit(t *testing.T) {
 		sum += int(b)
 	}
 	copy(header[148:], octal(sum))
-	_, dir, _, err = unpack(t, bytes.NewReader(append(header, make([]byte, 1024)...)), limit)
+	_, dir, _, err := unpack(t, bytes.NewReader(append(header, make([]byte, 1024)...)), small, limit)
 	if !errors.Is(err, errEnough) {
 		t.Errorf("a hole: %v", err)
 	}
@@ -323,22 +342,25 @@ func octal(sum int) string {
 func TestBroken(t *testing.T) {
 	whole := gzipped(t, packed(t, some...))
 	cut := errors.New("the network went")
-	for name, c := range map[string]struct {
-		r    io.Reader
-		want error
-	}{
-		"cut":                         {bytes.NewReader(whole[:len(whole)/2]), io.ErrUnexpectedEOF},
-		"wrong checksum":              {bytes.NewReader(append(slices.Clone(whole[:len(whole)-8]), make([]byte, 8)...)), gzip.ErrChecksum},
-		"reader fails":                {io.MultiReader(bytes.NewReader(whole[:1000]), iotest.ErrReader(cut)), cut},
-		"fails after the end":         {io.MultiReader(bytes.NewReader(packed(t, some[0])), iotest.ErrReader(cut)), cut},
-		"fails after the last member": {io.MultiReader(bytes.NewReader(append(slices.Clone(whole), 0, 0)), iotest.ErrReader(cut)), cut},
-		"half a second member":        {bytes.NewReader(append(slices.Clone(whole), whole[:5]...)), io.ErrUnexpectedEOF},
-		"no tar":                      {strings.NewReader(strings.Repeat("not a tar ", 1000)), nil},
-		"same path twice":             {bytes.NewReader(packed(t, some[1], some[1])), storage.ErrDuplicatePath},
-	} {
-		_, _, _, err := unpack(t, c.r, free)
-		if err == nil || c.want != nil && !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
+	for how, size := range decoders(t) {
+		for name, c := range map[string]struct {
+			r    io.Reader
+			want error
+		}{
+			"cut":                         {bytes.NewReader(whole[:len(whole)/2]), io.ErrUnexpectedEOF},
+			"wrong checksum":              {bytes.NewReader(append(slices.Clone(whole[:len(whole)-8]), make([]byte, 8)...)), nil},
+			"reader fails":                {io.MultiReader(bytes.NewReader(whole[:1000]), iotest.ErrReader(cut)), cut},
+			"fails after the end":         {io.MultiReader(bytes.NewReader(packed(t, some[0])), iotest.ErrReader(cut)), cut},
+			"fails after the last member": {io.MultiReader(bytes.NewReader(append(slices.Clone(whole), 0, 0)), iotest.ErrReader(cut)), cut},
+			"half a second member":        {bytes.NewReader(append(slices.Clone(whole), whole[:5]...)), io.ErrUnexpectedEOF},
+			"no tar":                      {strings.NewReader(strings.Repeat("not a tar ", 1000)), nil},
+			"no tar, packed":              {bytes.NewReader(gzipped(t, bytes.Repeat([]byte("not a tar "), 1<<20))), nil},
+			"same path twice":             {bytes.NewReader(packed(t, some[1], some[1])), storage.ErrDuplicatePath},
+		} {
+			_, _, _, err := unpack(t, c.r, size, free)
+			if err == nil || c.want != nil && !errors.Is(err, c.want) {
+				t.Errorf("%s, by %s: %v, want %v", name, how, err, c.want)
+			}
 		}
 	}
 }
@@ -346,14 +368,20 @@ func TestBroken(t *testing.T) {
 // TestEndsWithContext: a layer that stops coming is given up with the context.
 func TestEndsWithContext(t *testing.T) {
 	forRoot(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	in, out := io.Pipe()
-	go func() {
-		_, _ = out.Write(packed(t, some[0])[:512])
-		cancel(errEnough)
-		_ = out.CloseWithError(errEnough)
-	}()
-	if _, err := Unpack(ctx, in, Options{Dir: t.TempDir(), Split: io.Discard, Grow: free}); !errors.Is(err, errEnough) {
-		t.Errorf("%v", err)
+	whole := packed(t, some[0])
+	for name, c := range map[string]struct {
+		begin []byte
+		size  int64
+	}{"plain": {whole[:512], small}, "gzip, by igzip": {gzipped(t, whole)[:50], igzipFrom}} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		in, out := io.Pipe()
+		go func() {
+			_, _ = out.Write(c.begin)
+			cancel(errEnough)
+			_ = out.CloseWithError(errEnough)
+		}()
+		if _, err := Unpack(ctx, in, Options{Dir: t.TempDir(), Size: c.size, Split: io.Discard, Grow: free}); !errors.Is(err, errEnough) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

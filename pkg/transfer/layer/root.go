@@ -2,29 +2,21 @@ package layer
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/transfer/thread"
 )
 
 // inRoot calls f in a thread of its own, for which dir is the root of all paths: no link of a layer leads out of it. The
 // other threads of the process keep their root.
 func inRoot(dir string, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, but for the first one
-		if unix.Gettid() == unix.Getpid() {
-			defer runtime.UnlockOSThread()
-			done <- inRoot(dir, f)
-			return
+	return thread.Do(func() error {
+		if err := enter(dir); err != nil {
+			return err
 		}
-		err := enter(dir)
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
+		return f()
+	})
 }
 
 // enter makes dir the root of the calling thread.

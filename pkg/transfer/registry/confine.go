@@ -126,7 +126,7 @@ func searchOnlyMachine() error {
 	if err := os.Setenv("PATH", strings.Join(own, string(filepath.ListSeparator))); err != nil {
 		return err
 	}
-	for _, name := range []string{"pigz", "unpigz", "zstd"} { // a program there that is a link to elsewhere
+	for _, name := range []string{"igzip", "pigz", "unpigz", "zstd"} { // a program there that is a link to elsewhere
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue

@@ -125,7 +125,7 @@ func (a *ahead) unpack(ctx context.Context, i int, dir string) (_ *drivers.Drive
 		return nil, err
 	}
 	defer packed.Close()
-	o := layer.Options{Dir: dir, Split: split, Grow: a.grow(ctx, l)}
+	o := layer.Options{Dir: dir, Size: l.Size, Split: split, Grow: a.grow(ctx, l)}
 	entries := &tarEntries{job: a.job, what: "layer " + l.Digest.String()}
 	if a.bundle != nil {
 		o.Entry = entries.check
