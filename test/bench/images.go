@@ -32,7 +32,6 @@ const (
 // images are the figures of pulls, pushes, loads and lists, against one registry on the loopback.
 func (m *measurement) images() {
 	m.Logf("images: %s", size())
-	m.inMemory()
 	r := m.registry()
 	dir := filepath.Join(m.hull.box.Dir, "images")
 	small, big := filepath.Join(dir, "small.tar"), filepath.Join(dir, "big.tar")
@@ -66,16 +65,6 @@ func (m *measurement) images() {
 	m.names(dir)
 	if err := r.Stop(); err != nil {
 		m.Fatal(err)
-	}
-}
-
-// inMemory gives the engines stores in memory, which are theirs from then on. Before ext4 takes an inode it looks at all that were
-// deleted in the last minutes (recently_deleted in its ialloc.c). Users do not remove and pull an image of ten thousand files again and again,
-// and here half of a pull was that, in whichever engine the other had left the inodes for.
-func (m *measurement) inMemory() {
-	for _, e := range []*engine{m.hull, m.podman} {
-		e.box.Vars = append(e.box.Vars, "XDG_DATA_HOME="+filepath.Join("/dev/shm", e.box.Dir, "data"))
-		m.busybox(e)
 	}
 }
 

@@ -17,7 +17,6 @@ var pairs, rounds = 12, 3
 // measurement is a run of the program.
 type measurement struct {
 	*bench
-	base         string // test/env's
 	hull, podman *engine
 	table
 }
@@ -29,7 +28,7 @@ func measure(t *bench, base string) {
 	if strings.Contains(os.Getenv("BENCH"), "quick") {
 		pairs, rounds, layerSize, archiveSize, large = 3, 1, 4<<20, 4<<20, false
 	}
-	m := &measurement{bench: t, base: base}
+	m := &measurement{bench: t}
 	for _, name := range []string{"hull", "podman"} {
 		e := &engine{name: name, box: env.NewSandbox(t), t: t}
 		t.Cleanup(func() { e.box.End(t) })
@@ -39,7 +38,7 @@ func measure(t *bench, base string) {
 			m.podman = e
 			t.Cleanup(func() { e.do(removeAll) })
 		}
-		m.busybox(e)
+		e.do("import " + env.Busybox(base, env.Profile{}) + " busybox")
 	}
 	started := time.Now()
 	fmt.Printf("%s, %s; kernel %s; load at the start %s; pairs %d, rounds of 100 containers %d\n\n", m.hull.output("--version"),
@@ -61,11 +60,6 @@ func measure(t *bench, base string) {
 		m.table = table{}
 	}
 	fmt.Printf("\n%.0f s; load at the end %s\n", time.Since(started).Seconds(), line("/proc/loadavg"))
-}
-
-// busybox gives an engine the image that containers run.
-func (m *measurement) busybox(e *engine) {
-	e.do("import " + env.Busybox(m.base, env.Profile{}) + " busybox")
 }
 
 func line(path string) string {

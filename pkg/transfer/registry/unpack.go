@@ -78,7 +78,7 @@ func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (er
 		g.SetLimit(runtime.NumCPU())
 		for n, i := range missing {
 			g.Go(func() error {
-				out, err := a.unpack(ctx, i, filepath.Join(dir, strconv.Itoa(n)))
+				out, err := a.unpack(ctx, i, filepath.Join(dir, filepath.Base(dir)+"-"+strconv.Itoa(n))) // names of its own, by which ext4 spreads them
 				if err != nil {
 					return fmt.Errorf("unpack layer %s: %w", a.layers[i].Digest, err)
 				}

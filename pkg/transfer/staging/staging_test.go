@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // What a killed job has left is found and removed, and the folders of those that live are not, nor those of others.
@@ -45,5 +47,25 @@ func TestSweep(t *testing.T) {
 	}
 	if found, err := Stale(filepath.Join(root, "none")); err != nil || len(found) != 0 {
 		t.Errorf("without a store: %v, %v", found, err)
+	}
+}
+
+// Where the file system has it, each folder has the flag that spreads what is made in it.
+func TestSpread(t *testing.T) {
+	root := t.TempDir()
+	for _, p := range []Place{Blobs, Layers} {
+		dir, lock, err := Claim(root, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Close()
+		flags, err := unix.IoctlGetInt(int(lock.Fd()), unix.FS_IOC_GETFLAGS)
+		var fs unix.Statfs_t
+		if err != nil || unix.Fstatfs(int(lock.Fd()), &fs) != nil || fs.Type != unix.EXT4_SUPER_MAGIC {
+			t.Skip("the folder for temporary files is not on ext4")
+		}
+		if flags&topdir == 0 {
+			t.Errorf("%s has the flags %x", dir, flags)
+		}
 	}
 }
