@@ -22,8 +22,9 @@ import (
 // nobody is the user and group that owns nothing: the kernel's for ids without a mapping (proc(5), overflowuid).
 const nobody = 65534
 
-// Start starts cmd, all of whose three files are given, so. It is killed when ctx ends: by the kernel, since hull-image may not signal another user's processes. Where
-// there is no user nobody, as in a user namespace with a single id, or no filter for system calls, nothing has started.
+// Start starts cmd, whose three files have to be given: /dev/null would be opened for writing. It is killed when ctx ends, by the kernel,
+// since hull-image may not signal another user's processes. Where there is no user nobody, as in a user namespace with a single id, or
+// no filter for system calls, that is an error and nothing has started.
 func Start(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: unix.SIGKILL}
 	started := make(chan error, 1)
@@ -71,6 +72,7 @@ var refused = []int{
 	unix.SYS_FSETXATTR, unix.SYS_FTRUNCATE, unix.SYS_LINKAT, unix.SYS_LREMOVEXATTR, unix.SYS_LSETXATTR, unix.SYS_MEMFD_CREATE,
 	unix.SYS_MKDIRAT, unix.SYS_MKNODAT, unix.SYS_OPENAT2, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_REMOVEXATTR, unix.SYS_RENAMEAT2,
 	unix.SYS_SETXATTR, unix.SYS_SYMLINKAT, unix.SYS_TRUNCATE, unix.SYS_UNLINKAT, unix.SYS_UTIMENSAT,
+	unix.SYS_FILE_SETATTR, unix.SYS_OPEN_TREE_ATTR, unix.SYS_REMOVEXATTRAT, unix.SYS_SETXATTRAT,
 	unix.SYS_BPF, unix.SYS_IO_URING_SETUP, unix.SYS_MQ_OPEN, unix.SYS_MSGGET, unix.SYS_SEMGET, unix.SYS_SHMGET,
 }
 
