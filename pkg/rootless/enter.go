@@ -162,10 +162,10 @@ func mapIDs(ctx context.Context, pid int, warn func(string)) error {
 	switch {
 	case len(uids) == 0 || len(gids) == 0:
 		warn(fmt.Sprintf("no subordinate ids for user %s: only one user id is there in containers; "+
-			"as root, add the line %s:100000:65536 to /etc/subuid and /etc/subgid", name, name))
+			"as root, add the line %s:100000:65536 to /etc/subuid and /etc/subgid; then: hull system migrate", name, name))
 		return mapSelf(pid, uid, gid)
 	case uidErr != nil || gidErr != nil:
-		warn("newuidmap is not installed: only one user id is there in containers; as root: apt-get install uidmap")
+		warn("newuidmap is not installed: only one user id is there in containers; as root: apt-get install uidmap; then: hull system migrate")
 		return mapSelf(pid, uid, gid)
 	}
 	if err := runMap(ctx, newuidmap, pid, uid, uids); err != nil {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -53,6 +54,9 @@ func (c *Client) pid() int {
 // endTime is how long a killed hull-net may take to be gone.
 const endTime = 5 * time.Second
 
+// restTime is how long hull-net may take to end by itself: it stays for two seconds when the last container has left.
+const restTime = 10 * time.Second
+
 // Kill ends hull-net at once, and waits until it is gone. Nothing that it has done is lost: the next one goes on.
 func (c *Client) Kill() error {
 	pid := c.pid()
@@ -60,4 +64,18 @@ func (c *Client) Kill() error {
 		return nil
 	}
 	return pidfd.Kill(pid, endTime, func() (bool, error) { return c.pid() == pid, nil })
+}
+
+// Ended waits until hull-net has ended by itself, as it does soon after the last container has left.
+func (c *Client) Ended(ctx context.Context) error {
+	pid := c.pid()
+	if pid == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, restTime)
+	defer cancel()
+	if err := pidfd.Await(ctx, pid); err != nil {
+		return fmt.Errorf("wait for hull-net, process %d, to end: %w", pid, err)
+	}
+	return nil
 }

@@ -39,6 +39,9 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 	if err != nil && len(files.read) > 0 {
 		err = files.explain(err)
 	}
+	if err != nil {
+		err = owners(err)
+	}
 	return result, err
 }
 

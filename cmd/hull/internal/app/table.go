@@ -169,6 +169,7 @@ func ofOthers() []entry {
 		{"system", "df", func(d deps) *cobra.Command { return system.NewDf(d.system()) }},
 		{"system", "events", func(d deps) *cobra.Command { return system.NewEvents(d.system()) }},
 		{"system", "info", func(d deps) *cobra.Command { return system.NewInfo(d.system()) }},
+		{"system", "migrate", func(d deps) *cobra.Command { return system.NewMigrate(d.system()) }},
 		{"system", "prune", func(d deps) *cobra.Command { return system.NewPrune(d.system()) }},
 		{"system", "reset", func(d deps) *cobra.Command { return system.NewReset(d.system()) }},
 	}
