@@ -28,7 +28,8 @@ type images interface {
 }
 
 // catalog reads the library's records of images without the library, which opens all of the store for them, creates what it
-// misses, and decodes every record: 0.75 ms of a run of 25, and more with each image (docs/design/0008). The library replaces images.json whole, so that without its lock one sees the records as they were or as they are.
+// misses, and decodes every record: 0.75 ms of a run of 25, and more with each image (docs/design/0008). The library
+// replaces images.json whole, so that without its lock one sees the records as they were or as they are.
 type catalog struct {
 	dir string            // GRAPHROOT/DRIVER-images
 	raw []json.RawMessage // a record each

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"go.podman.io/storage/pkg/unshare"
 	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/thread"
 )
 
 // peek opens the root file system of a side whose layers are overlay's, to be read only. A container that is mounted is
@@ -46,27 +47,22 @@ func (s *Store) mountUnseen(options string) (*os.File, error) {
 	}
 	home := s.overlayHome()
 	var f *os.File
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this function
-		done <- func() (err error) {
-			if err = unix.Unshare(unix.CLONE_NEWNS); err != nil { // and so the thread has a working folder of its own
-				return os.NewSyscallError("unshare", err)
-			}
-			if err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-				return os.NewSyscallError("make mounts private", err)
-			}
-			if err = unix.Chdir(home); err != nil {
-				return os.NewSyscallError("chdir", err)
-			}
-			if err = unix.Mount("overlay", home, "overlay", unix.MS_RDONLY, options); err != nil {
-				return os.NewSyscallError("mount overlay", err)
-			}
-			f, err = os.Open(home)
-			return err
-		}()
-	}()
-	err := <-done
+	err := thread.Do(func() (err error) {
+		if err = unix.Unshare(unix.CLONE_NEWNS); err != nil { // and so the thread has a working folder of its own
+			return os.NewSyscallError("unshare", err)
+		}
+		if err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return os.NewSyscallError("make mounts private", err)
+		}
+		if err = unix.Chdir(home); err != nil {
+			return os.NewSyscallError("chdir", err)
+		}
+		if err = unix.Mount("overlay", home, "overlay", unix.MS_RDONLY, options); err != nil {
+			return os.NewSyscallError("mount overlay", err)
+		}
+		f, err = os.Open(home)
+		return err
+	})
 	return f, err
 }
 

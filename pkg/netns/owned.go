@@ -3,11 +3,12 @@ package netns
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/thread"
 )
 
 // CreateOwned makes a user namespace with these ids, mounted at userPath, and a network namespace that it owns, mounted at
@@ -21,12 +22,7 @@ func CreateOwned(path, userPath string, uids, gids []syscall.SysProcIDMap) error
 			return err
 		}
 	}
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread traces the child and enters its network namespace
-		done <- createOwned(path, userPath, uids, gids)
-	}()
-	return <-done
+	return thread.Do(func() error { return createOwned(path, userPath, uids, gids) }) // it traces the child and enters its network namespace
 }
 
 func createOwned(path, userPath string, uids, gids []syscall.SysProcIDMap) error {

@@ -38,10 +38,11 @@ var leaves = map[string]string{
 	"pkg/gpg":                    "pkg/errs",
 	"pkg/imagecopy":              "pkg/errs",
 	"pkg/journal":                "pkg/errs",
-	"pkg/layers":                 "pkg/cleanup pkg/errs pkg/failpoint pkg/reference",
+	"pkg/layers":                 "pkg/cleanup pkg/errs pkg/failpoint pkg/reference pkg/thread",
 	"pkg/moment":                 "pkg/errs",
 	"pkg/network":                "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile",
 	"pkg/network/bridge":         "pkg/errs pkg/netns pkg/network",
+	"pkg/netns":                  "pkg/thread",
 	"pkg/network/filter":         "pkg/netns pkg/network",
 	"pkg/network/lease":          "pkg/errs pkg/netns",
 	"pkg/network/ports":          "pkg/errs pkg/netns pkg/network",
@@ -54,9 +55,10 @@ var leaves = map[string]string{
 	"pkg/rootless":               "pkg/errs pkg/lockfile pkg/pidfd",
 	"pkg/signals":                "pkg/errs",
 	"pkg/transfer":               "pkg/errs",
-	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer pkg/transfer/staging",
-	"pkg/transfer/jail":          "pkg/transfer/thread",
-	"pkg/transfer/layer":         "pkg/errs pkg/transfer/chunk pkg/transfer/jail pkg/transfer/thread",
+	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer pkg/transfer/staging pkg/transfer/toggle",
+	"pkg/transfer/jail":          "pkg/thread",
+	"pkg/transfer/toggle":        "pkg/errs",
+	"pkg/transfer/layer":         "pkg/thread pkg/transfer/chunk pkg/transfer/jail pkg/transfer/toggle",
 }
 
 // pure are the packages that reach nothing but the standard library, their own room, and the modules that stand here.

@@ -8,19 +8,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
-// files are what layers are made of: the regular files below /usr in their order, as far as everybody may read them, Debian's and so like those of most images. After
-// the last one the first one comes again, in another folder.
+// files are what layers are made of: the regular files below /usr in their order, as far as everybody may read them, Debian's and so
+// like those of most images. After the last one the first one comes again, in another folder.
 type files struct {
 	paths []string
 	next  int
 }
 
-// debian lists them.
-func (m *measurement) debian() *files {
-	f := &files{}
-	err := filepath.WalkDir("/usr", func(path string, d fs.DirEntry, err error) error {
+// usr lists them, once: there are a hundred thousand.
+var usr = sync.OnceValues(func() (paths []string, err error) {
+	err = filepath.WalkDir("/usr", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrPermission):
 			return fs.SkipDir
@@ -29,14 +29,20 @@ func (m *measurement) debian() *files {
 		case path == "/usr/local":
 			return filepath.SkipDir
 		case d.Type().IsRegular():
-			f.paths = append(f.paths, path)
+			paths = append(paths, path)
 		}
 		return nil
 	})
-	if err != nil || len(f.paths) == 0 {
-		m.Fatalf("list the files in /usr: %d found: %v", len(f.paths), err)
+	return paths, err
+})
+
+// debian begins with the first one.
+func (m *measurement) debian() *files {
+	paths, err := usr()
+	if err != nil || len(paths) == 0 {
+		m.Fatalf("list the files in /usr: %d found: %v", len(paths), err)
 	}
-	return f
+	return &files{paths: paths}
 }
 
 // layer writes a layer of so many bytes, the last file of which is cut.

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"hull.dev/hull/pkg/transfer/thread"
+	"hull.dev/hull/pkg/thread"
 )
 
 // nobody is the user and group that owns nothing: the kernel's for ids without a mapping (proc(5), overflowuid).

@@ -15,9 +15,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/transfer/chunk"
 	"hull.dev/hull/pkg/transfer/jail"
+	"hull.dev/hull/pkg/transfer/toggle"
 )
 
 // igzipVariable is the environment variable that, as "off", leaves gzip to Go also where there is igzip.
@@ -32,15 +32,12 @@ const pipeSize = 1 << 20
 
 // igzip is the program of ISA-L that unpacks gzip three times as fast as Go does (docs/design/0017), or "".
 var igzip = sync.OnceValues(func() (string, error) {
-	switch value := os.Getenv(igzipVariable); value {
-	case "", "on":
-		path, _ := exec.LookPath("igzip")
-		return path, nil
-	case "off":
-		return "", nil
-	default:
-		return "", errs.Invalid("%s=%q is neither on nor off", igzipVariable, value)
+	on, err := toggle.On(igzipVariable)
+	if !on {
+		return "", err
 	}
+	path, _ := exec.LookPath("igzip")
+	return path, nil
 })
 
 // igunzipping is a gzip file that igzip unpacks, in a jail. That it unpacks it right is found out by who compares digests.

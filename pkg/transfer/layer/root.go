@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"hull.dev/hull/pkg/transfer/thread"
+	"hull.dev/hull/pkg/thread"
 )
 
 // inRoot calls f in a thread of its own, for which dir is the root of all paths: no link of a layer leads out of it. The

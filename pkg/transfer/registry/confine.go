@@ -15,6 +15,7 @@ import (
 
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/transfer/toggle"
 )
 
 // landlockVariable is the environment variable that, as "off", leaves jobs the files that they do not need.
@@ -42,12 +43,8 @@ var led = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs", "/etc/pki
 // files all mounts (landlock(7)); signals to other processes, abstract sockets and listening on TCP ports go too. Without
 // Landlock in the kernel, or with one that forbids every rename between folders, it takes nothing.
 func confine(r reach) error {
-	switch os.Getenv(landlockVariable) {
-	case "", "on":
-	case "off":
-		return nil
-	default:
-		return errs.Invalid("%s=%q is neither on nor off", landlockVariable, os.Getenv(landlockVariable))
+	if on, err := toggle.On(landlockVariable); !on {
+		return err
 	}
 	if err := searchOnlyMachine(); err != nil {
 		return err

@@ -39,10 +39,7 @@ func Handle(ctx context.Context, r transfer.Request, progress func(transfer.Prog
 	if err != nil && len(files.read) > 0 {
 		err = files.explain(err)
 	}
-	if err != nil {
-		err = owners(err)
-	}
-	return result, err
+	return result, owners(err)
 }
 
 // handle is that with the function that gives them up.

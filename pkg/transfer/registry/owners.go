@@ -13,6 +13,9 @@ var noSuchOwner = regexp.MustCompile(`potentially insufficient UIDs or GIDs avai
 
 // owners tells such an error in hull's words, with hull's way out.
 func owners(err error) error {
+	if err == nil {
+		return nil
+	}
 	text := err.Error()
 	at := noSuchOwner.FindStringSubmatchIndex(text)
 	if at == nil {

@@ -15,14 +15,17 @@ import (
 )
 
 // Place is where folders of one kind lie, in the graph root.
-type Place struct{ dir, prefix string }
+type Place struct {
+	dir, prefix string
+	folders     bool // it is for folders full of files, and not for single ones
+}
 
 // The places. Blobs is of blobs and archives. Layers is of layers that were unpacked, on the mount of the overlay driver's, where the
 // store can rename them: podman leaves alone what it has not made there, and removes the library's own folder for this,
 // overlay/staging, whenever it ends.
 var (
-	Blobs  = Place{"hull-image", ""}
-	Layers = Place{"overlay/tempdirs", "hull-"}
+	Blobs  = Place{dir: "hull-image"}
+	Layers = Place{dir: "overlay/tempdirs", prefix: "hull-", folders: true}
 )
 
 // Claim makes a folder and locks it. It is removed by the caller, before lock is closed.
@@ -37,7 +40,9 @@ func Claim(graphRoot string, p Place) (dir string, lock *os.File, err error) {
 			return "", nil, err
 		}
 		if lock := take(dir); lock != nil {
-			spread(lock)
+			if p.folders {
+				spread(lock)
+			}
 			return dir, lock, nil
 		}
 		// Another job took the new folder for a stale one, before it was locked.

@@ -20,12 +20,12 @@ func NewMigrate(d Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var failed error
-			err = e.System.Migrate(cmd.Context(), func(id string) {
-				_, err := fmt.Fprintln(d.Streams.Out, "stopped", id)
-				failed = errors.Join(failed, err)
-			})
-			return errors.Join(err, failed)
+			stopped, err := e.System.Migrate(cmd.Context())
+			for _, id := range stopped {
+				_, failed := fmt.Fprintln(d.Streams.Out, "stopped", id)
+				err = errors.Join(err, failed)
+			}
+			return err
 		},
 	}
 }

@@ -1,4 +1,5 @@
-// Package thread does work in a thread of its own, for what the kernel keeps by thread: its root folder, its system call filter.
+// Package thread does work in a thread of its own, for what the kernel keeps by thread: its root folder, its namespaces,
+// its system call filter.
 package thread
 
 import (
