@@ -26,25 +26,6 @@ func (s *Service) Stop(ctx context.Context, ref string, o define.StopOptions) er
 	return err
 }
 
-// StopAll stops the containers that run, and returns the ids of those that it has stopped.
-func (s *Service) StopAll(ctx context.Context) (stopped []string, err error) {
-	list, err := s.List(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, len(list))
-	for i, c := range list {
-		ids[i] = c.Config.ID
-	}
-	failed := Each(ids, func(id string) error { return s.Stop(ctx, id, define.StopOptions{Ignore: true}) })
-	for i, id := range ids {
-		if failed[i] == nil {
-			stopped = append(stopped, id)
-		}
-	}
-	return stopped, errors.Join(failed...)
-}
-
 // stop stops c and cleans up.
 func (s *Service) stop(ctx context.Context, c *locked, o define.StopOptions) error {
 	if c.run == nil {

@@ -24,7 +24,6 @@ type Containers interface {
 	Lookup(ctx context.Context, ref string) (*define.Container, error)
 	List(ctx context.Context, all bool) ([]*define.ListedContainer, error)
 	Stop(ctx context.Context, ref string, o define.StopOptions) error
-	StopAll(ctx context.Context) (stopped []string, err error)
 	Remove(ctx context.Context, ref string, o define.RemoveOptions) error
 	Locks() lockfile.Dir
 	// Unsettled says what a dead process left of a container whose lock the caller holds.

@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"hull.dev/hull/libpod/containers"
+	"hull.dev/hull/libpod/define"
 )
 
 // NewMigrate makes "hull system migrate".
@@ -20,12 +23,26 @@ func NewMigrate(d Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			stopped, err := e.System.Migrate(cmd.Context())
-			for _, id := range stopped {
-				_, failed := fmt.Fprintln(d.Streams.Out, "stopped", id)
-				err = errors.Join(err, failed)
+			list, err := e.Containers.List(cmd.Context(), false)
+			if err != nil {
+				return err
 			}
-			return err
+			ids := make([]string, len(list))
+			for i, c := range list {
+				ids[i] = c.Config.ID
+			}
+			failed := containers.Each(ids, func(id string) error {
+				return e.Containers.Stop(cmd.Context(), id, define.StopOptions{Ignore: true})
+			})
+			for i, id := range ids {
+				if failed[i] == nil {
+					_, failed[i] = fmt.Fprintln(d.Streams.Out, "stopped", id)
+				}
+			}
+			if err := errors.Join(failed...); err != nil {
+				return err
+			}
+			return e.System.Migrate(cmd.Context())
 		},
 	}
 }
