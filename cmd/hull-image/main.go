@@ -38,6 +38,7 @@ func run() int {
 	for _, name := range []string{"GZIP", "PIGZ"} {
 		_ = os.Unsetenv(name)
 	}
+	registry.Prepare()
 	// A Ctrl-C goes to the whole foreground group; hull decides what it means and closes the request.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP)
 	if err := transfer.Serve(context.Background(), registry.Handle); err != nil { //nolint:forbidigo // here it begins; Serve ends it with the request pipe

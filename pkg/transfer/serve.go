@@ -27,7 +27,14 @@ func Serve(ctx context.Context, handle Handler) error {
 	if err := closeInherited(); err != nil {
 		return err
 	}
+	go learnTypes()
 	return serve(ctx, &requests{}, os.NewFile(socketFD, "socket"), handle)
+}
+
+// learnTypes has encoding/json look at the types of the protocol while the request is on its way.
+func learnTypes() {
+	_ = (&messages{out: io.Discard}).send(Message{})
+	_ = json.Unmarshal([]byte("{}"), &Request{})
 }
 
 // requests reads the socket. Files that come along take the places of standard input and output.

@@ -58,7 +58,7 @@ var leaves = map[string]string{
 	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer pkg/transfer/staging pkg/transfer/toggle",
 	"pkg/transfer/jail":          "pkg/thread",
 	"pkg/transfer/toggle":        "pkg/errs",
-	"pkg/transfer/layer":         "pkg/thread pkg/transfer/chunk pkg/transfer/jail pkg/transfer/toggle",
+	"pkg/transfer/layer":         "pkg/thread pkg/transfer/chunk pkg/transfer/crc pkg/transfer/jail pkg/transfer/toggle",
 }
 
 // pure are the packages that reach nothing but the standard library, their own room, and the modules that stand here.

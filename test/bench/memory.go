@@ -3,8 +3,11 @@ package main
 import (
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // monitors are the facts of what a monitor of each engine costs: the median of all that run.
@@ -47,10 +50,12 @@ func (e *engine) memory(m *measurement) (pss, rss float64) {
 // proportional is the proportional memory in MB of processes that are not among the known ones.
 func proportional(processes, known map[int]string) float64 {
 	total := 0.0
+	var counted []int
 	for pid := range processes {
-		if _, ok := known[pid]; ok {
+		if _, ok := known[pid]; ok || slices.ContainsFunc(counted, func(other int) bool { return sameMemory(pid, other) }) {
 			continue
 		}
+		counted = append(counted, pid)
 		data, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup") // it may have ended
 		_, after, _ := strings.Cut(string(data), "\nPss:")
 		if f := strings.Fields(after); len(f) > 0 {
@@ -59,4 +64,11 @@ func proportional(processes, known map[int]string) float64 {
 		}
 	}
 	return math.Round(total)
+}
+
+// sameMemory reports whether two processes have one memory: the one is about to execute a program for the other (vfork(2)).
+func sameMemory(a, b int) bool {
+	const vm = 1 // KCMP_VM of kcmp(2)
+	order, _, failed := unix.Syscall6(unix.SYS_KCMP, uintptr(a), uintptr(b), vm, 0, 0, 0)
+	return failed == 0 && order == 0
 }

@@ -1,8 +1,8 @@
 package layer
 
 import (
+	"encoding/binary"
 	"errors"
-	"hash/crc64"
 	"io"
 	"maps"
 	"os"
@@ -16,6 +16,7 @@ import (
 	"go.podman.io/storage/pkg/archive"
 
 	"hull.dev/hull/pkg/transfer/chunk"
+	"hull.dev/hull/pkg/transfer/crc"
 )
 
 // checking reads a tar for what is to be known of it.
@@ -43,9 +44,6 @@ func (c *checking) layer() *Layer {
 	l.UIDs, l.GIDs = slices.Sorted(maps.Keys(c.uids)), slices.Sorted(maps.Keys(c.gids))
 	return &l
 }
-
-// splitTable is that of the checksums in tar-split.
-var splitTable = crc64.MakeTable(crc64.ISO)
 
 // check reads the tar to its end, and what comes after it.
 func (c *checking) check(r io.Reader) error {
@@ -122,12 +120,29 @@ func (c *checking) file(h *tar.Header, content io.Reader, buf []byte) error {
 		if err := c.grow(h.Size); err != nil { // all of it: a file of holes is short here, and long on the disk
 			return err
 		}
-		sum := crc64.New(splitTable)
-		if _, err := io.CopyBuffer(sum, content, buf); err != nil {
+		sum, err := copySum(io.Discard, content, buf)
+		if err != nil {
 			return err
 		}
-		entry.Payload = sum.Sum(nil)
+		entry.Payload = binary.BigEndian.AppendUint64(nil, sum)
 	}
 	_, err := c.split.AddEntry(entry)
 	return err
+}
+
+// copySum copies a file of a layer by way of buf, and returns the checksum that tar-split has of it.
+func copySum(w io.Writer, r io.Reader, buf []byte) (sum uint64, err error) {
+	for {
+		n, err := r.Read(buf)
+		sum = crc.Update(sum, buf[:n])
+		if _, err := w.Write(buf[:n]); err != nil {
+			return 0, err
+		}
+		if errors.Is(err, io.EOF) {
+			return sum, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
 }

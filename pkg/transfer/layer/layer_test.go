@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -178,6 +179,13 @@ func TestPack(t *testing.T) {
 	}
 	if err := Pack(storage.NewPathFileGetter(dir), bytes.NewReader(zipped), io.Discard); err == nil || !strings.Contains(err.Error(), `"big"`) {
 		t.Errorf("of a layer with another file: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "big")); err != nil {
+		t.Fatal(err)
+	}
+	err = Pack(storage.NewPathFileGetter(dir), bytes.NewReader(zipped), io.Discard)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "removed meanwhile") {
+		t.Errorf("of a layer without a file: %v", err)
 	}
 }
 

@@ -10,28 +10,37 @@ import (
 	"hull.dev/hull/pkg/transfer/chunk"
 )
 
-// keptPieces is how many chunks an overflow keeps in memory of what is not read yet.
-const keptPieces = 24
+// How many chunks an overflow keeps in memory of what is not read yet.
+const (
+	keptPieces   = 24
+	waitedPieces = 8 // where its writer waits
+)
 
-// overflow is a stream that never keeps its writer waiting: what the reader is behind by lies in memory, and more than that
-// in a file. It has one of each.
+// overflow is a stream of one writer and one reader. With a file it never keeps its writer waiting: what the reader is behind by lies
+// in memory, and more than that in the file. Without one the writer waits.
 type overflow struct {
 	coming
 
 	file     *os.File
-	kept     [][]byte // to be read first
-	from, to int64    // the part of the file that is to be read then
+	room     chan struct{} // has one for each of kept; nil where there is a file
+	kept     [][]byte      // to be read first
+	from, to int64         // the part of the file that is to be read then
 
 	piece, rest []byte // the reader's: one of kept, and what is unread of it
 }
 
+// newOverflow has a stream with a file that is empty, or without one, when it is nil.
 func newOverflow(file *os.File) *overflow {
-	return &overflow{file: file, coming: coming{more: make(chan struct{})}}
+	o := &overflow{file: file, coming: coming{more: make(chan struct{})}}
+	if file == nil {
+		o.room = make(chan struct{}, waitedPieces)
+	}
+	return o
 }
 
-// fill has write put what is to come into the stream. size is negative when it is not known.
-func (o *overflow) fill(write func(w io.Writer) error, size int64) error {
-	w := &overflowWriter{stream: o, piece: chunk.New()}
+// fill has write put what is to come into the stream, until ctx ends. size is negative when it is not known.
+func (o *overflow) fill(ctx context.Context, write func(w io.Writer) error, size int64) error {
+	w := &overflowWriter{ctx: ctx, stream: o, piece: chunk.New()}
 	err := write(w)
 	if flushErr := w.flush(); err == nil {
 		err = flushErr
@@ -45,6 +54,7 @@ func (o *overflow) fill(write func(w io.Writer) error, size int64) error {
 
 // overflowWriter gathers what is written in chunks.
 type overflowWriter struct {
+	ctx     context.Context //nolint:containedctx // io.Writer has no place for it
 	stream  *overflow
 	piece   []byte
 	used    int
@@ -71,16 +81,25 @@ func (w *overflowWriter) add(n int) error {
 	}
 	full := w.piece
 	w.piece, w.used = chunk.New(), 0
-	return w.stream.put(full)
+	return w.stream.put(w.ctx, full)
 }
 
-func (w *overflowWriter) flush() error { return w.stream.put(w.piece[:w.used]) }
+func (w *overflowWriter) flush() error { return w.stream.put(w.ctx, w.piece[:w.used]) }
 
 // put adds a piece: to the file while there is something in it, or too much in memory.
-func (o *overflow) put(piece []byte) error {
+func (o *overflow) put(ctx context.Context, piece []byte) error {
+	if o.room != nil {
+		select {
+		case o.room <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	} else if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.from == o.to && len(o.kept) < keptPieces {
+	if o.room != nil || o.from == o.to && len(o.kept) < keptPieces {
 		o.kept = append(o.kept, piece)
 	} else {
 		if o.from == o.to {
@@ -98,6 +117,14 @@ func (o *overflow) put(piece []byte) error {
 	}
 	o.tell()
 	return nil
+}
+
+// close gives the file back.
+func (o *overflow) close() error {
+	if o.file == nil {
+		return nil
+	}
+	return o.file.Close()
 }
 
 // read reads what comes next, and waits for it until ctx ends.
@@ -119,6 +146,9 @@ func (o *overflow) read(ctx context.Context, p []byte) (int, error) {
 		if len(o.kept) > 0 {
 			o.piece, o.kept = o.kept[0], o.kept[1:]
 			o.rest = o.piece
+			if o.room != nil {
+				<-o.room
+			}
 		}
 		more, at, left, err := o.more, o.from, o.to-o.from, o.err
 		o.mu.Unlock()

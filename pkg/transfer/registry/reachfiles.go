@@ -48,6 +48,7 @@ func (r *reach) access(a transfer.Access) error {
 	auth = append(auth, filepath.Join(config, "containers/auth.json"), filepath.Join(home, ".docker/config.json"),
 		filepath.Join(home, ".dockercfg"), filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"))
 	r.read = append(r.read, filepath.Join(home, ".dockercfg"))
+	readRegistries() // the library would do it once more beside Prepare
 	if helped(system(a), auth) {
 		return errUnknown
 	}

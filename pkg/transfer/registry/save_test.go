@@ -151,7 +151,7 @@ func TestSaveOfADamagedLayer(t *testing.T) {
 	output(t, f, func() {
 		_, err = r.job(transfer.Request{Op: transfer.OpSave, Save: transfer.Save{Format: transfer.FormatDockerArchive, Images: []transfer.SaveImage{img}}})
 	})
-	if err == nil || !strings.Contains(err.Error(), `checksum failed for "f"`) {
+	if err == nil || !strings.Contains(err.Error(), `the file "f" of a layer is not what it was`) {
 		t.Errorf("got %v", err)
 	}
 }

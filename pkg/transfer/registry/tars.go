@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -18,13 +17,14 @@ import (
 
 // layerTar is the tar of a layer in the store. It is written once, and closed.
 type layerTar struct {
-	write func(w io.Writer) error
-	close func() error
+	write  func(w io.Writer) error
+	close  func() error
+	locked bool // the store is, until close
 }
 
 // tar makes the tar of a layer again. The library does that with the list of all layers locked for writing, so that
-// one layer is read at a time and no other command gets at the store meanwhile. A lock for reading is enough for a driver that has
-// the files of a layer at hand.
+// one layer is read at a time and no other command gets at the store meanwhile. No lock is needed for a driver that has the files of a
+// layer at hand: nobody writes them, and when somebody removes them it is an error.
 func (f *flowingSource) tar(l storage.Layer) (*layerTar, error) {
 	t, err := f.fromSplit(l)
 	if t != nil || err != nil {
@@ -43,12 +43,13 @@ func (f *flowingSource) tar(l storage.Layer) (*layerTar, error) {
 			}
 			return err
 		},
-		close: diff.Close,
+		close:  diff.Close,
+		locked: true,
 	}, nil
 }
 
 // fromSplit is tar for a layer of this store whose tar-split is there; nil for another.
-func (f *flowingSource) fromSplit(l storage.Layer) (_ *layerTar, err error) {
+func (f *flowingSource) fromSplit(l storage.Layer) (*layerTar, error) {
 	if l.ReadOnly || f.store.ImageStore() != "" {
 		return nil, nil //nolint:nilnil // the library's to do
 	}
@@ -66,14 +67,9 @@ func (f *flowingSource) fromSplit(l storage.Layer) (_ *layerTar, err error) {
 		return nil, err
 	}
 	lock.RLock()
-	defer func() {
-		if err != nil {
-			lock.Unlock()
-		}
-	}()
+	defer lock.Unlock()
 	split, err := os.Open(filepath.Join(home, l.ID+".tar-split.gz"))
 	if errors.Is(err, fs.ErrNotExist) {
-		lock.Unlock()
 		return nil, nil //nolint:nilnil // the library's to do
 	}
 	if err != nil {
@@ -85,26 +81,10 @@ func (f *flowingSource) fromSplit(l storage.Layer) (_ *layerTar, err error) {
 	}
 	return &layerTar{
 		write: func(w io.Writer) error { return layer.Pack(files, split, w) },
-		close: func() error {
-			defer lock.Unlock()
-			return errors.Join(files.Close(), split.Close())
-		},
+		close: func() error { return errors.Join(files.Close(), split.Close()) },
 	}, nil
 }
 
 // drained is how many bytes of a layer that nobody wants any more are still read: the library's reader is not made to be closed
 // while it works, and most layers end before.
 const drained = 16 << 20
-
-// interruptible is a writer that ends with ctx, between two writes.
-type interruptible struct {
-	ctx context.Context //nolint:containedctx // io.Writer has no place for it
-	w   io.Writer
-}
-
-func (i interruptible) Write(p []byte) (int, error) {
-	if i.ctx.Err() != nil {
-		return 0, context.Cause(i.ctx)
-	}
-	return i.w.Write(p)
-}

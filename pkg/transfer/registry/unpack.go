@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,14 +34,6 @@ func takesOver(store storage.Store) bool {
 		})
 }
 
-// How much garbage the collector lets lie while layers are unpacked or packed, in percent of what is in use (GOGC): with
-// the usual 100 a pull takes twice the memory and a push half as much again, and no less time. Packing takes large buffers anew for
-// each layer, for which less would have the collector at work all the time.
-const (
-	unpackGarbage = 25
-	packGarbage   = 50
-)
-
 // smallUnpack is up to how many packed bytes the collector is left as it is: for one small layer, where little is in use, it would be at
 // work all the time, a sixth of that of the pull.
 const smallUnpack = 8 << 20
@@ -66,7 +57,7 @@ func (a *ahead) unpackAll(ctx context.Context, missing []int, parent string) (er
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir), lock.Close()) }()
 	if a.size(missing) > smallUnpack {
-		defer debug.SetGCPercent(debug.SetGCPercent(unpackGarbage))
+		defer beFrugal()()
 	}
 	made := make([]chan *drivers.DriverWithDifferOutput, len(missing))
 	for n := range made {
