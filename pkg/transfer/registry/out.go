@@ -29,7 +29,13 @@ func (j *job) copyOut(ctx context.Context, id string, to types.ImageReference, o
 	if err != nil {
 		return nil, err
 	}
-	return j.copyFrom(ctx, flowing{from, j, store}, to, o)
+	manifest, err := j.copyFrom(ctx, flowing{from, j, store}, to, o)
+	if err != nil && ctx.Err() == nil {
+		if _, gone := j.store.ImageByID(ctx, id); errs.IsNotFound(gone) {
+			return nil, errs.NotFound("image %q was removed while it was copied; pull or load it, and begin again", img.ID[:12])
+		}
+	}
+	return manifest, err
 }
 
 // copyFrom copies what comes from this store, and from where its lists say, and returns the manifest that was written.

@@ -288,6 +288,21 @@ func TestPushToAFolder(t *testing.T) {
 	}
 }
 
+// TestPushOfAnImageThatIsRemoved: the error is not about layers that nobody has heard of.
+func TestPushOfAnImageThatIsRemoved(t *testing.T) {
+	r, img := loaded(t)
+	q := transfer.Request{Op: transfer.OpPush, Push: transfer.Push{ID: img.ID, Destination: "dir:" + filepath.Join(t.TempDir(), "d")}}
+	q.Store = transfer.Store{Root: r.dir + "/root", RunRoot: r.dir + "/run", Driver: r.driver}
+	store, err := r.store.Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = handle(t.Context(), q, func(transfer.Progress) { _, _ = store.DeleteImage(img.ID, true) }, unconfined)
+	if err == nil || !strings.Contains(err.Error(), "was removed while it was copied") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSigstoreParameters(t *testing.T) {
 	dir := t.TempDir()
 	keys, err := sigstore.GenerateKeyPair([]byte("let me in"))
