@@ -31,23 +31,37 @@ func Shrink() {
 		runtime.GC() // what a sync.Pool holds goes at the second
 		debug.FreeOSMemory()
 	}
+	// What is touched from here on is mapped again at once, with what lies around it: so the mappings are found before, and what comes
+	// after the last one is no more than falling asleep.
+	for _, m := range unwritten() {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED) // a no costs nothing
+	}
+}
+
+// mapping is where a file is mapped.
+type mapping struct{ from, to uintptr }
+
+// unwritten are the mappings of files whose pages are as in the file.
+func unwritten() []mapping {
 	f, err := os.Open("/proc/self/smaps")
 	if err != nil {
-		return
+		return nil
 	}
 	defer f.Close()
-	var from, to uintptr
+	var all []mapping
+	var m mapping
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		line := lines.Bytes()
 		switch {
 		case bytes.HasPrefix(line, []byte("Anonymous:")):
-			if bytes.HasSuffix(line, []byte(" 0 kB")) && from < to {
-				_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED) // a no costs nothing
+			if bytes.HasSuffix(line, []byte(" 0 kB")) && m.from < m.to {
+				all = append(all, m)
 			}
 		case bytes.IndexByte(line, '-') > 0:
-			from, to = readOnly(line)
+			m.from, m.to = readOnly(line)
 		}
 	}
+	return all
 }
 
 // readOnly returns where a mapping of smaps (proc_pid_smaps(5)) lies if it is one of a file that nobody writes to, else

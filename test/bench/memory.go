@@ -63,7 +63,7 @@ func proportional(processes, known map[int]string) float64 {
 			total += kilobytes / 1024
 		}
 	}
-	return math.Round(total)
+	return math.Round(total*10) / 10
 }
 
 // sameMemory reports whether two processes have one memory: the one is about to execute a program for the other (vfork(2)).

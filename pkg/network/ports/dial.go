@@ -2,7 +2,6 @@ package ports
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/netns"
@@ -21,21 +19,20 @@ const answerTime = 20 * time.Second
 
 // dest is where a port leads: a port of the container at its addresses, each with the subnet that it lies in.
 type dest struct {
-	v4, v6     netip.Addr
-	net4, net6 netip.Prefix
-	port       uint16
-	noReturn   bool
+	v4, v6   netip.Prefix
+	port     uint16
+	noReturn bool
 }
 
 // choose returns the container's address for a client, and whether the socket can have the client's own address.
 func (d dest) choose(client netip.Addr) (to netip.AddrPort, transparent bool) {
-	addr, subnet := d.v4, d.net4
+	own := d.v4
 	if client.Is6() && d.v6.IsValid() || !d.v4.IsValid() {
-		addr, subnet = d.v6, d.net6
+		own = d.v6
 	}
-	transparent = !d.noReturn && client.Is4() == addr.Is4() && !subnet.Contains(client) &&
+	transparent = !d.noReturn && client.Is4() == own.Addr().Is4() && !own.Contains(client) &&
 		!client.IsLoopback() && !client.IsLinkLocalUnicast() && !client.IsUnspecified()
-	return netip.AddrPortFrom(addr, d.port), transparent
+	return netip.AddrPortFrom(own.Addr(), d.port), transparent
 }
 
 // batch is how many sockets are made inside at once: to change to the thread there and back costs as much as ten of them.
@@ -47,34 +44,6 @@ type dialer struct {
 
 	mu    sync.Mutex
 	stock map[[2]int][]int // sockets that are made and not used, by domain and type
-}
-
-// locate finds the subnets of a container's addresses among those of the bridges inside.
-func (d *dialer) locate(t Target) (to dest, err error) {
-	to = dest{v4: t.V4, v6: t.V6, noReturn: t.NoReturn}
-	if len(t.Ports) == 0 {
-		return to, nil
-	}
-	var addrs []netlink.Addr
-	err = d.thread.Do(func() (err error) {
-		addrs, err = netlink.AddrList(nil, netlink.FAMILY_ALL)
-		return err
-	})
-	if err != nil {
-		return to, fmt.Errorf("list addresses: %w", err)
-	}
-	for _, a := range addrs {
-		ip, _ := netip.AddrFromSlice(a.IP)
-		bits, _ := a.Mask.Size()
-		subnet := netip.PrefixFrom(ip.Unmap(), bits).Masked()
-		if subnet.Contains(t.V4) {
-			to.net4 = subnet
-		}
-		if subnet.Contains(t.V6) {
-			to.net6 = subnet
-		}
-	}
-	return to, nil
 }
 
 // socket returns one that is inside; kind is its type, unix.SOCK_STREAM, which blocks, or SOCK_DGRAM, which does not.

@@ -48,8 +48,8 @@ const (
 )
 
 var (
-	box4 = netip.MustParseAddr("10.89.0.2")
-	box6 = netip.MustParseAddr("fd89::2")
+	box4 = netip.MustParsePrefix("10.89.0.2/24")
+	box6 = netip.MustParsePrefix("fd89::2/64")
 )
 
 // lab is a client on a link of the host, and a container on a bridge inside.
@@ -107,7 +107,7 @@ func newLab(t testing.TB) *lab {
 	})
 	l.do(l.inside, func() error { return up("br", bridge4+"/24", bridge6+"/64") })
 	l.do(l.inside, func() error { return up("lo", host4+"/32") })
-	l.do(l.box, func() error { return up("eth0", box4.String()+"/24", box6.String()+"/64") })
+	l.do(l.box, func() error { return up("eth0", box4.String(), box6.String()) })
 	l.do(l.box, func() error { return route("eth0", "0.0.0.0/0", bridge4) })
 	l.do(l.box, func() error { return route("eth0", "::/0", bridge6) })
 	l.Forwarder = New(l.inside, func(text string) { t.Log(text) })

@@ -52,9 +52,9 @@ type Forwarder struct {
 // Target is a container and the ports that it publishes.
 type Target struct {
 	ID, Name string
-	// V4 and V6 are the container's addresses on the network that its default route goes through; zero: it has none of that
-	// family.
-	V4, V6 netip.Addr
+	// V4 and V6 are the container's addresses on the network that its default route goes through, each with the length of its
+	// subnet; zero: it has none of that family.
+	V4, V6 netip.Prefix
 	// NoReturn says that the container has no default route, so that its answers would not find a client's own address.
 	NoReturn bool
 	Ports    []network.Port
@@ -114,10 +114,7 @@ func (f *Forwarder) Set(t Target) error {
 	if err != nil {
 		return err
 	}
-	to, err := f.inside.locate(t)
-	if err != nil {
-		return fmt.Errorf("publish the ports of %s: %w", t.Name, err)
-	}
+	to := dest{v4: t.V4, v6: t.V6, noReturn: t.NoReturn}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var fresh, gone []key

@@ -236,10 +236,10 @@ func target(a *network.Attachment) ports.Target {
 			continue
 		}
 		for _, g := range j.Given {
-			if ip := g.Addr(); ip.Is4() && !t.V4.IsValid() {
-				t.V4 = ip
-			} else if ip.Is6() && !t.V6.IsValid() {
-				t.V6 = ip
+			if g.Addr().Is4() && !t.V4.IsValid() {
+				t.V4 = g
+			} else if g.Addr().Is6() && !t.V6.IsValid() {
+				t.V6 = g
 			}
 		}
 		if t.V4.IsValid() || t.V6.IsValid() {
@@ -267,7 +267,7 @@ func (s *Server) setPorts(a *network.Attachment) error {
 	if !s.options.Root {
 		return s.ports.Set(t)
 	}
-	rules := forwards(a.Ports, t.V4, t.V6)
+	rules := forwards(a.Ports, t.V4.Addr(), t.V6.Addr())
 	t.NoReturn = true
 	t.Ports = slices.DeleteFunc(slices.Clone(t.Ports), func(p network.Port) bool { return p.Protocol == "sctp" })
 	if err := s.ports.Set(t); err != nil {
