@@ -87,8 +87,10 @@ func Read(ctx context.Context, q Query, yield func(Record) error) error {
 	case err != nil:
 		return err
 	case waitErr != nil:
-		return errs.WithHint(fmt.Errorf("read the journal: %s: %w", strings.TrimSpace(stderr.String()), waitErr),
-			"who is in the group systemd-journal may read all of it")
+		if said := strings.TrimRight(stderr.String(), ". \n"); said != "" {
+			waitErr = errors.New(said)
+		}
+		return errs.WithHint(fmt.Errorf("read the journal: %w", waitErr), "who is in the group systemd-journal may read all of it")
 	}
 	return nil
 }
