@@ -66,15 +66,7 @@ func decompressor(ctx context.Context, buf *bufio.Reader, size int64) (io.ReadCl
 	case archive.Uncompressed:
 		return io.NopCloser(buf), nil
 	case archive.Gzip:
-		if r, err := igunzip(ctx, buf, size); r != nil || err != nil {
-			return r, err
-		}
-		r, err := gzip.NewReader(buf)
-		if err != nil {
-			return nil, err
-		}
-		r.Multistream(false)
-		return &members{r, buf}, nil
+		return gunzip(ctx, buf, size)
 	case archive.Zstd:
 		// One goroutine: there are other steps, and other layers, for the other processors.
 		r, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
@@ -85,6 +77,23 @@ func decompressor(ctx context.Context, buf *bufio.Reader, size int64) (io.ReadCl
 	default:
 		return archive.DecompressStream(buf)
 	}
+}
+
+// Gunzip unpacks a gzip file of size bytes, less than 0 when that is not known. Close ends it before its end.
+func Gunzip(ctx context.Context, packed io.Reader, size int64) (io.ReadCloser, error) {
+	return gunzip(ctx, bufio.NewReaderSize(packed, chunk.Size/2), size)
+}
+
+func gunzip(ctx context.Context, buf *bufio.Reader, size int64) (io.ReadCloser, error) {
+	if r, err := igunzip(ctx, buf, size); r != nil || err != nil {
+		return r, err
+	}
+	r, err := gzip.NewReader(buf)
+	if err != nil {
+		return nil, err
+	}
+	r.Multistream(false)
+	return &members{r, buf}, nil
 }
 
 // members reads the members of a gzip file (RFC 1952, section 2.2), and ends with what is none: zeros and the like come

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -138,7 +137,7 @@ func (z *igunzipping) end() error {
 		return io.ErrUnexpectedEOF // as Go has it
 	}
 	slog.Debug("igzip has failed", "error", err, "stderr", z.said.String())
-	return fmt.Errorf("igzip cannot unpack it: %w", err)
+	return errors.New("it is damaged: igzip cannot unpack it")
 }
 
 // Close ends it before its end.

@@ -373,6 +373,31 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestGunzip: all members, nothing of what comes after them, and an end in the middle.
+func TestGunzip(t *testing.T) {
+	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<18)
+	file := slices.Concat(gzipped(t, data[:1<<20]), gzipped(t, data[1<<20:]), make([]byte, 5000))
+	for how, size := range decoders(t) {
+		r, err := Gunzip(t.Context(), bytes.NewReader(file), size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("by %s: %d bytes of %d, %v", how, len(got), len(data), err)
+		}
+		if r, err = Gunzip(t.Context(), bytes.NewReader(file), size); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+			t.Errorf("by %s: %v", how, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Errorf("by %s, closed in the middle: %v", how, err)
+		}
+	}
+}
+
 // TestEndsWithContext: a layer that stops coming is given up with the context.
 func TestEndsWithContext(t *testing.T) {
 	forRoot(t)

@@ -80,7 +80,7 @@ func (j *job) describe(ctx context.Context, file *os.File) (layerFile, error) {
 		l.MediaType, l.Digest, l.diffID = v1.MediaTypeImageLayer, whole.Digest(), whole.Digest()
 		return l, nil
 	}
-	plain, err := decompress(r)
+	plain, err := decompressed(ctx, algorithm, decompress, r, info.Size())
 	if err != nil {
 		return layerFile{}, j.bad("%v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"go.podman.io/image/v5/docker/archive"
 	ociarchive "go.podman.io/image/v5/oci/archive"
@@ -15,6 +16,7 @@ import (
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/transfer"
+	"hull.dev/hull/pkg/transfer/layer"
 )
 
 // load puts all images of an archive into the store: docker save's, an OCI layout in a tar, or one in a folder; the tar
@@ -120,7 +122,7 @@ func (j *job) seekable(ctx context.Context, file *os.File, info os.FileInfo, unp
 		return nil, j.bad("it is empty")
 	}
 	packed := &counted{r: file}
-	_, decompress, r, err := compression.DetectCompressionFormat(packed)
+	algorithm, decompress, r, err := compression.DetectCompressionFormat(packed)
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, j.bad("it is empty")
@@ -132,14 +134,18 @@ func (j *job) seekable(ctx context.Context, file *os.File, info os.FileInfo, unp
 		return file, err
 	}
 	if decompress != nil && unpack {
-		plain, err := decompress(r)
+		size := int64(-1)
+		if regular {
+			size = info.Size()
+		}
+		plain, err := decompressed(ctx, algorithm, decompress, r, size)
 		if err != nil {
 			return nil, j.bad("%v", err)
 		}
 		defer plain.Close()
 		r = plain
 	}
-	copied, err := j.stage.keep(ctx, r, j.request.Source, func(bytes int64) error { return j.within(bytes, packed.n) })
+	copied, err := j.stage.keep(ctx, r, j.request.Source, func(bytes int64) error { return j.within(bytes, packed.n.Load()) })
 	if err == nil {
 		if info, statErr := copied.Stat(); statErr == nil && info.Size() == 0 {
 			err = errors.Join(j.bad("it is empty"), copied.Close())
@@ -159,6 +165,14 @@ func (j *job) seekable(ctx context.Context, file *os.File, info os.FileInfo, unp
 	return copied, nil
 }
 
+// decompressed is what was packed by an algorithm into r, which has size bytes, less than 0 when that is not known.
+func decompressed(ctx context.Context, algorithm compression.Algorithm, decompress compression.DecompressorFunc, r io.Reader, size int64) (io.ReadCloser, error) {
+	if algorithm.Name() == compression.Gzip.Name() {
+		return layer.Gunzip(ctx, r, size)
+	}
+	return decompress(r)
+}
+
 // within is an error when more bytes came of the archive than may of so many packed ones.
 func (j *job) within(bytes, packed int64) error {
 	if err := unpacked(fmt.Sprintf("archive %q", j.request.Source), bytes, packed); err != nil {
@@ -170,11 +184,11 @@ func (j *job) within(bytes, packed int64) error {
 // counted counts what is read.
 type counted struct {
 	r io.Reader
-	n int64
+	n atomic.Int64
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
