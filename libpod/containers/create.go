@@ -19,6 +19,7 @@ import (
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/spread"
 )
 
 func isNotFound(err error) bool { return errdefs.IsNotFound(err) }
@@ -107,7 +108,7 @@ func (s *Service) carryOut(ctx context.Context, p *plan, start *StartOptions) (c
 	}
 	c = &locked{Container: &state.Container{Config: *p.config, Life: state.Life{Intent: state.IntentCreate}}, lock: lock, launch: l}
 	failpoint.Hit("create/reserved")
-	err = os.MkdirAll(s.staticDir(id), 0o700)
+	err = spread.MkdirAll(s.staticDir(id), 0o700)
 	failpoint.Hit("create/folder")
 	if err == nil && start != nil {
 		err = l.begin(s, c, *start)

@@ -17,6 +17,7 @@ import (
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/reference"
+	"hull.dev/hull/pkg/spread"
 )
 
 // A container's own layer is one that hull keeps beside the storage library, where overlay needs no more than a mount:
@@ -133,7 +134,7 @@ func (s *Store) makeOwn(id, top string, volatile bool) (bool, error) {
 	if len(overlayOptions(dir, below, volatile)) >= os.Getpagesize() {
 		return false, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := spread.MkdirAll(dir, 0o700); err != nil {
 		return false, err
 	}
 	failpoint.Hit("layers/own")

@@ -38,7 +38,7 @@ var leaves = map[string]string{
 	"pkg/gpg":                    "pkg/errs",
 	"pkg/imagecopy":              "pkg/errs",
 	"pkg/journal":                "pkg/errs",
-	"pkg/layers":                 "pkg/cleanup pkg/errs pkg/failpoint pkg/reference pkg/thread",
+	"pkg/layers":                 "pkg/cleanup pkg/errs pkg/failpoint pkg/reference pkg/spread pkg/thread",
 	"pkg/moment":                 "pkg/errs",
 	"pkg/network":                "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile",
 	"pkg/network/bridge":         "pkg/errs pkg/netns pkg/network",
@@ -57,6 +57,7 @@ var leaves = map[string]string{
 	"pkg/transfer":               "pkg/errs",
 	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer pkg/transfer/staging pkg/transfer/toggle",
 	"pkg/transfer/jail":          "pkg/thread",
+	"pkg/transfer/staging":       "pkg/spread",
 	"pkg/transfer/toggle":        "pkg/errs",
 	"pkg/transfer/layer":         "pkg/thread pkg/transfer/chunk pkg/transfer/crc pkg/transfer/jail pkg/transfer/toggle",
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/spread"
 )
 
 // Place is where folders of one kind lie, in the graph root.
@@ -41,24 +43,11 @@ func Claim(graphRoot string, p Place) (dir string, lock *os.File, err error) {
 		}
 		if lock := take(dir); lock != nil {
 			if p.folders {
-				spread(lock)
+				spread.Folders(lock) // a layer in each
 			}
 			return dir, lock, nil
 		}
 		// Another job took the new folder for a stale one, before it was locked.
-	}
-}
-
-// topdir is FS_TOPDIR_FL of linux/fs.h, chattr(1)'s T.
-const topdir = 0x00020000
-
-// spread has ext4 put each new folder in dir, with what is made in it, where few folders are, and not beside dir. Without a journal, ext4
-// takes no inode that was freed in the last minutes if it can help it, and looks at all of them for each new file: an image of ten thousand
-// files that was removed made the next one take three times as long (docs/design/0017). Other file systems have no such flag.
-func spread(dir *os.File) {
-	flags, err := unix.IoctlGetInt(int(dir.Fd()), unix.FS_IOC_GETFLAGS)
-	if err == nil {
-		_ = unix.IoctlSetPointerInt(int(dir.Fd()), unix.FS_IOC_SETFLAGS, flags|topdir)
 	}
 }
 
