@@ -156,6 +156,47 @@ func TestSaveOfADamagedLayer(t *testing.T) {
 	}
 }
 
+// TestSaveStaysInLayers: a link in a layer leads nowhere else when the layer is packed again. The file below the link is in the layer's own
+// folder of that name, and not in the machine's.
+func TestSaveStaysInLayers(t *testing.T) {
+	onDrivers(t, func(t *testing.T, r *rig) {
+		t.Helper()
+		outside := t.TempDir()
+		if err := os.WriteFile(filepath.Join(outside, "f"), []byte("of the machine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var files []file
+		for dir := outside; dir != "/"; dir = filepath.Dir(dir) {
+			files = append([]file{{name: dir[1:] + "/", typ: tar.TypeDir}}, files...)
+		}
+		up := strings.Repeat("../", strings.Count(outside, "/")+9)
+		files = append(files,
+			file{name: "absolute", typ: tar.TypeSymlink, link: outside}, file{name: "absolute/f", data: "of the layer 1"},
+			file{name: "relative", typ: tar.TypeSymlink, link: up + outside[1:]}, file{name: "relative/g", data: "of the layer 2"},
+		)
+		loaded, err := r.run(transfer.OpLoad, dockerSave(t, makeTar(t, files...), "a:1"), transfer.Import{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Create(filepath.Join(t.TempDir(), "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		save := transfer.Save{Format: transfer.FormatDockerArchive, Images: []transfer.SaveImage{{ID: loaded.Images[0].ID}}}
+		output(t, f, func() {
+			if _, err := r.job(transfer.Request{Op: transfer.OpSave, Save: save}); err != nil {
+				t.Error(err)
+			}
+		})
+		back := newRig(t)
+		result, err := back.job(transfer.Request{Op: transfer.OpLoad, Path: f.Name(), Source: "f"})
+		if err != nil || result.Images[0].ID != loaded.Images[0].ID {
+			t.Errorf("%+v, %v", result, err)
+		}
+	})
+}
+
 func TestSaveToAnOutputThatFails(t *testing.T) {
 	r, img := loaded(t)
 	closed, w, err := os.Pipe()

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"go.podman.io/storage"
-	drivers "go.podman.io/storage/drivers"
 	"go.podman.io/storage/pkg/archive"
 	"go.podman.io/storage/pkg/lockfile"
 
@@ -53,14 +52,6 @@ func (f *flowingSource) fromSplit(l storage.Layer) (*layerTar, error) {
 	if l.ReadOnly || f.store.ImageStore() != "" {
 		return nil, nil //nolint:nilnil // the library's to do
 	}
-	driver, err := f.store.GraphDriver()
-	if err != nil {
-		return nil, err
-	}
-	getter, ok := driver.(drivers.DiffGetterDriver)
-	if !ok {
-		return nil, nil //nolint:nilnil // the library's to do
-	}
 	home := filepath.Join(f.store.GraphRoot(), f.store.GraphDriverName()+"-layers")
 	lock, err := lockfile.GetLockFile(filepath.Join(home, "layers.lock"))
 	if err != nil {
@@ -75,8 +66,8 @@ func (f *flowingSource) fromSplit(l storage.Layer) (*layerTar, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := getter.DiffGetter(l.ID)
-	if err != nil {
+	files, err := f.layerFiles(l.ID)
+	if err != nil || files == nil {
 		return nil, errors.Join(err, split.Close())
 	}
 	return &layerTar{

@@ -1,0 +1,117 @@
+package registry
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	drivers "go.podman.io/storage/drivers"
+	"golang.org/x/sys/unix"
+)
+
+// layerFiles reads the files of a layer, and follows no link out of its folder. The library opens them by their paths as the machine
+// sees them: of a layer with a link "a" to /etc and a file "a/hostname", which is in the layer's own /etc, it would pack the machine's.
+type layerFiles struct {
+	dirs  []*os.File // the layer's own, and what was needed of those below
+	below []string   // which a copy of a layer for other ids has its files in
+}
+
+// layerFiles returns the files of a layer of this store, nil when only the driver knows where they are.
+func (f *flowingSource) layerFiles(id string) (drivers.FileGetCloser, error) {
+	home := filepath.Join(f.store.GraphRoot(), f.store.GraphDriverName())
+	switch f.store.GraphDriverName() {
+	case "vfs":
+		return openLayer(filepath.Join(home, "dir", id), nil)
+	case "overlay":
+	default:
+		return nil, nil //nolint:nilnil // the library's to do
+	}
+	diff := filepath.Join(home, id, "diff")
+	info, err := os.Lstat(diff)
+	if err != nil {
+		return nil, err
+	}
+	_, err = os.Lstat(filepath.Join(home, id, "composefs-data"))
+	if !info.IsDir() || !errors.Is(err, fs.ErrNotExist) { // it is elsewhere (additionallayerstore in storage.conf), or composefs'
+		driver, err := f.store.GraphDriver()
+		if err != nil {
+			return nil, err
+		}
+		return driver.(drivers.DiffGetterDriver).DiffGetter(id) //nolint:forcetypeassert // overlay is one
+	}
+	lower, err := os.ReadFile(filepath.Join(home, id, "lower"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var below []string
+	for _, link := range strings.FieldsFunc(strings.TrimSpace(string(lower)), func(r rune) bool { return r == ':' }) {
+		below = append(below, filepath.Join(home, link))
+	}
+	return openLayer(diff, below)
+}
+
+func openLayer(dir string, below []string) (*layerFiles, error) {
+	own, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &layerFiles{[]*os.File{own}, below}, nil
+}
+
+// Get opens a file. It is part of storage.FileGetter of tar-split.
+func (l *layerFiles) Get(name string) (io.ReadCloser, error) {
+	var failed error
+	for i := 0; ; i++ {
+		if i == len(l.dirs) {
+			if len(l.below) == 0 {
+				return nil, failed
+			}
+			next, err := os.Open(l.below[0])
+			if err != nil {
+				return nil, err
+			}
+			l.dirs, l.below = append(l.dirs, next), l.below[1:]
+		}
+		file, err := openBelow(l.dirs[i], name)
+		if err == nil {
+			return file, nil
+		}
+		failed = cmp.Or(failed, err)
+	}
+}
+
+// Close closes the folders.
+func (l *layerFiles) Close() error {
+	var failed []error
+	for _, dir := range l.dirs {
+		failed = append(failed, dir.Close())
+	}
+	return errors.Join(failed...)
+}
+
+// openBelow opens a regular file with dir for its root.
+func openBelow(dir *os.File, name string) (*os.File, error) {
+	how := unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOCTTY | unix.O_NONBLOCK, // a pipe would be waited for
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	path := filepath.Join(dir.Name(), name)
+	fd, err := unix.Openat2(int(dir.Fd()), name, &how)
+	if err != nil {
+		return nil, &fs.PathError{Op: "openat2", Path: path, Err: err}
+	}
+	file := os.NewFile(uintptr(fd), path)
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%q is no regular file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
