@@ -21,10 +21,9 @@ type layerFiles struct {
 	below []string   // which a copy of a layer for other ids has its files in
 }
 
-// layerFiles returns the files of a layer of this store, nil when only the driver knows where they are.
-func (f *flowingSource) layerFiles(id string) (drivers.FileGetCloser, error) {
-	home := filepath.Join(f.store.GraphRoot(), f.store.GraphDriverName())
-	switch f.store.GraphDriverName() {
+// layerFilesIn returns the files of a layer in the folder of its driver, nil when only the library knows where they are.
+func layerFilesIn(home string, driver drivers.Driver, id string) (drivers.FileGetCloser, error) {
+	switch driver.String() {
 	case "vfs":
 		return openLayer(filepath.Join(home, "dir", id), nil)
 	case "overlay":
@@ -38,10 +37,6 @@ func (f *flowingSource) layerFiles(id string) (drivers.FileGetCloser, error) {
 	}
 	_, err = os.Lstat(filepath.Join(home, id, "composefs-data"))
 	if !info.IsDir() || !errors.Is(err, fs.ErrNotExist) { // it is elsewhere (additionallayerstore in storage.conf), or composefs'
-		driver, err := f.store.GraphDriver()
-		if err != nil {
-			return nil, err
-		}
 		return driver.(drivers.DiffGetterDriver).DiffGetter(id) //nolint:forcetypeassert // overlay is one
 	}
 	lower, err := os.ReadFile(filepath.Join(home, id, "lower"))

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -195,6 +196,35 @@ func TestSaveStaysInLayers(t *testing.T) {
 			t.Errorf("%+v, %v", result, err)
 		}
 	})
+}
+
+// TestSaveOfAnotherStore: the layers of an additional image store are packed from their folders too.
+func TestSaveOfAnotherStore(t *testing.T) {
+	r, img := loadedOn(t, newRigOn(t, "overlay"))
+	dir := t.TempDir()
+	t.Cleanup(func() { _ = unix.Unmount(dir+"/root/overlay", unix.MNT_DETACH) }) // as in newRigOn
+	// The library has a lock of a folder that is written to, or one of a folder that is read, in one process.
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", r.dir+"/root", dir+"/other").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	q := transfer.Request{Op: transfer.OpSave, Save: transfer.Save{Format: transfer.FormatDockerArchive, Images: []transfer.SaveImage{img}}}
+	q.Store = transfer.Store{
+		Root: dir + "/root", RunRoot: dir + "/run", Driver: "overlay", DriverOptions: []string{"overlay.imagestore=" + dir + "/other"},
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	output(t, f, func() {
+		if _, err := handle(t.Context(), q, func(transfer.Progress) {}, unconfined); err != nil {
+			t.Error(err)
+		}
+	})
+	result, err := newRig(t).job(transfer.Request{Op: transfer.OpLoad, Path: f.Name(), Source: "f"})
+	if err != nil || result.Images[0].ID != img.ID {
+		t.Errorf("%+v, %v", result, err)
+	}
 }
 
 func TestSaveToAnOutputThatFails(t *testing.T) {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -9,7 +10,6 @@ import (
 
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/archive"
-	"go.podman.io/storage/pkg/lockfile"
 
 	"hull.dev/hull/pkg/transfer/layer"
 )
@@ -22,8 +22,8 @@ type layerTar struct {
 }
 
 // tar makes the tar of a layer again. The library does that with the list of all layers locked for writing, so that
-// one layer is read at a time and no other command gets at the store meanwhile. No lock is needed for a driver that has the files of a
-// layer at hand: nobody writes them, and when somebody removes them it is an error.
+// one layer is read at a time and no other command gets at the store meanwhile. Where the files of a layer are at hand nobody writes
+// them, and no lock is needed.
 func (f *flowingSource) tar(l storage.Layer) (*layerTar, error) {
 	t, err := f.fromSplit(l)
 	if t != nil || err != nil {
@@ -47,33 +47,31 @@ func (f *flowingSource) tar(l storage.Layer) (*layerTar, error) {
 	}, nil
 }
 
-// fromSplit is tar for a layer of this store whose tar-split is there; nil for another.
+// fromSplit is tar for a layer whose tar-split is there, in whichever of the stores; nil for another. No lock is needed: what is removed
+// from now on stays open, or is missed.
 func (f *flowingSource) fromSplit(l storage.Layer) (*layerTar, error) {
-	if l.ReadOnly || f.store.ImageStore() != "" {
-		return nil, nil //nolint:nilnil // the library's to do
-	}
-	home := filepath.Join(f.store.GraphRoot(), f.store.GraphDriverName()+"-layers")
-	lock, err := lockfile.GetLockFile(filepath.Join(home, "layers.lock"))
+	driver, err := f.store.GraphDriver()
 	if err != nil {
 		return nil, err
 	}
-	lock.RLock()
-	defer lock.Unlock()
-	split, err := os.Open(filepath.Join(home, l.ID+".tar-split.gz"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // the library's to do
+	for _, root := range append([]string{cmp.Or(f.store.ImageStore(), f.store.GraphRoot()), f.store.GraphRoot()}, driver.AdditionalImageStores()...) {
+		split, err := os.Open(filepath.Join(root, f.store.GraphDriverName()+"-layers", l.ID+".tar-split.gz"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		files, err := layerFilesIn(filepath.Join(root, f.store.GraphDriverName()), driver, l.ID)
+		if err != nil || files == nil {
+			return nil, errors.Join(err, split.Close())
+		}
+		return &layerTar{
+			write: func(w io.Writer) error { return layer.Pack(files, split, w) },
+			close: func() error { return errors.Join(files.Close(), split.Close()) },
+		}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	files, err := f.layerFiles(l.ID)
-	if err != nil || files == nil {
-		return nil, errors.Join(err, split.Close())
-	}
-	return &layerTar{
-		write: func(w io.Writer) error { return layer.Pack(files, split, w) },
-		close: func() error { return errors.Join(files.Close(), split.Close()) },
-	}, nil
+	return nil, nil //nolint:nilnil // the library's to do
 }
 
 // drained is how many bytes of a layer that nobody wants any more are still read: the library's reader is not made to be closed
