@@ -312,6 +312,7 @@ func (m *measurement) memoryOfTwenty() {
 			return total
 		}
 		without := used("run -d --network=none busybox sleep 10000")
-		return math.Max(used("run -d"+e.bridged()+"-p %d:80 busybox sleep 10000")-without, 0.1)
+		more := used("run -d"+e.bridged()+"-p %d:80 busybox sleep 10000") - without
+		return math.Max(math.Round(more*10)/10, 0.1)
 	})
 }
