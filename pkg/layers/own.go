@@ -125,7 +125,7 @@ func (s *Store) makeOwn(id, top string, volatile bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	below := s.split(lower)
+	below := Lowers(s.overlayHome(), lower)
 	root, err := os.Stat(below[0])
 	if err != nil {
 		return false, err
@@ -176,11 +176,15 @@ func (s *Store) chain(layer string) (string, error) {
 
 func (s *Store) overlayHome() string { return filepath.Join(s.options.GraphRoot, "overlay") }
 
-// split makes paths of what a file "lower" holds.
-func (s *Store) split(lower string) []string {
-	below := strings.Split(strings.TrimSpace(lower), ":")
+// Lowers makes paths of what a file "lower" of a layer holds; home is the overlay driver's folder.
+func Lowers(home, lower string) []string {
+	lower = strings.TrimSpace(lower)
+	if lower == "" {
+		return nil
+	}
+	below := strings.Split(lower, ":")
 	for i := range below {
-		below[i] = filepath.Join(s.overlayHome(), below[i])
+		below[i] = filepath.Join(home, below[i])
 	}
 	return below
 }
@@ -191,7 +195,7 @@ func (s *Store) lowers(id string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.split(string(lower)), nil
+	return Lowers(s.overlayHome(), string(lower)), nil
 }
 
 func overlayOptions(dir string, below []string, volatile bool) string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/cyphar/filepath-securejoin/pathrs-lite"
 	"golang.org/x/sys/unix"
@@ -18,12 +19,9 @@ func ReadFile(root, path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
+	st, err := regular(f, path)
 	if err != nil {
 		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, &os.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
 	}
 	if st.Size() > limit {
 		return nil, &os.PathError{Op: "read", Path: path, Err: unix.EFBIG}
@@ -39,6 +37,34 @@ func Open(root, path string, flags int) (*os.File, error) {
 	}
 	defer handle.Close()
 	return pathrs.Reopen(handle, flags)
+}
+
+// OpenRegular opens a regular file below dir, which is the root for it, to be read. It is for many files of one folder: a call of the
+// kernel's each (openat2(2)), a tenth of what Open takes, and none for kernels before 5.6.
+func OpenRegular(dir *os.File, path string) (*os.File, error) {
+	how := unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOCTTY | unix.O_NONBLOCK, // a pipe would be waited for
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	name := filepath.Join(dir.Name(), path)
+	fd, err := unix.Openat2(int(dir.Fd()), path, &how)
+	if err != nil {
+		return nil, &os.PathError{Op: "openat2", Path: name, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if _, err := regular(f, name); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// regular tells of f, which path leads to and which has to be a regular file.
+func regular(f *os.File, path string) (os.FileInfo, error) {
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = &os.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
+	return st, err
 }
 
 // MkdirAll makes a folder and its parents inside root.

@@ -2,6 +2,7 @@ package safepath
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,9 @@ func TestNothingLeadsOut(t *testing.T) {
 			if _, err := Stat(root, path); err == nil {
 				t.Error("Stat finds it")
 			}
+			if f, err := OpenRegular(open(t, root), path); err == nil {
+				t.Errorf("opens %q", f.Name())
+			}
 		})
 	}
 	for _, link := range []string{"absolute", "relative", "proc"} {
@@ -76,6 +80,44 @@ func TestReadFile(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+}
+
+func TestOpenRegular(t *testing.T) {
+	root, _ := hostile(t)
+	dir := open(t, root)
+	if err := unix.Mkfifo(filepath.Join(root, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"file", "/file", "good", "goodup", "../file"} {
+		f, err := OpenRegular(dir, path)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		data, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil || string(data) != "inside" {
+			t.Errorf("%s: %q, %v", path, data, err)
+		}
+	}
+	if _, err := OpenRegular(dir, "nosuch"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	for _, path := range []string{"pipe", "/"} {
+		if _, err := OpenRegular(dir, path); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// open opens a folder until the test is over.
+func open(t *testing.T, path string) *os.File {
+	t.Helper()
+	dir, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dir.Close() })
+	return dir
 }
 
 func TestMkdirAll(t *testing.T) {

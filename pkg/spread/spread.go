@@ -3,7 +3,7 @@
 // There ext4 takes no inode that was freed in the last five minutes if it can help it (recently_deleted in fs/ext4/ialloc.c), and looks at
 // all of them for each new file. Folders come to lie beside each other, so that those of a container or of a layer are looked for
 // where others have just been removed: ten thousand files of an image made the next pull take three times as long, and a tenth of the
-// time in which a hundred containers start went there (docs/design/0017). With a journal ext4 does not do so, and keeping things together
+// time in which a hundred containers start went there (docs/design/0017, 0018). With a journal ext4 does not do so, and keeping things together
 // is better: nothing is done then.
 package spread
 

@@ -55,7 +55,7 @@ var leaves = map[string]string{
 	"pkg/rootless":               "pkg/errs pkg/lockfile pkg/pidfd",
 	"pkg/signals":                "pkg/errs",
 	"pkg/transfer":               "pkg/errs",
-	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/transfer pkg/transfer/chunk pkg/transfer/layer pkg/transfer/staging pkg/transfer/toggle",
+	"pkg/transfer/registry":      "pkg/artifacts pkg/atomicfile pkg/cleanup pkg/errs pkg/failpoint pkg/gpg pkg/layers pkg/lockfile pkg/reference pkg/safepath pkg/transfer pkg/transfer/chunk pkg/transfer/layer pkg/transfer/staging pkg/transfer/toggle",
 	"pkg/transfer/jail":          "pkg/thread",
 	"pkg/transfer/staging":       "pkg/spread",
 	"pkg/transfer/toggle":        "pkg/errs",

@@ -45,13 +45,16 @@ func (c *checking) layer() *Layer {
 	return &l
 }
 
+// fileBuffer is how many bytes of a file are read at once: they are in the processor's cache when they go on.
+const fileBuffer = 32 << 10
+
 // check reads the tar to its end, and what comes after it.
 func (c *checking) check(r io.Reader) error {
 	t := tar.NewReader(r)
 	t.RawAccounting = true // it keeps the bytes between the contents
 	whole := chunk.New()
 	defer chunk.Free(whole)
-	buf := whole[:32<<10] // what fits in it is in the processor's cache when it goes on
+	buf := whole[:fileBuffer]
 	for {
 		h, err := t.Next()
 		if err != nil && !errors.Is(err, io.EOF) {

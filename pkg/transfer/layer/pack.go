@@ -23,7 +23,7 @@ func Pack(files storage.FileGetter, split io.Reader, w io.Writer) error {
 	entries := storage.NewJSONUnpacker(plain)
 	whole := chunk.New()
 	defer chunk.Free(whole)
-	buf := whole[:32<<10] // as check has it
+	buf := whole[:fileBuffer]
 	for {
 		e, err := entries.Next()
 		if errors.Is(err, io.EOF) {

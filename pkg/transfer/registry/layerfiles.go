@@ -3,15 +3,15 @@ package registry
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	drivers "go.podman.io/storage/drivers"
-	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/safepath"
 )
 
 // layerFiles reads the files of a layer, and follows no link out of its folder. The library opens them by their paths as the machine
@@ -43,11 +43,7 @@ func layerFilesIn(home string, driver drivers.Driver, id string) (drivers.FileGe
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var below []string
-	for _, link := range strings.FieldsFunc(strings.TrimSpace(string(lower)), func(r rune) bool { return r == ':' }) {
-		below = append(below, filepath.Join(home, link))
-	}
-	return openLayer(diff, below)
+	return openLayer(diff, layers.Lowers(home, string(lower)))
 }
 
 func openLayer(dir string, below []string) (*layerFiles, error) {
@@ -72,7 +68,7 @@ func (l *layerFiles) Get(name string) (io.ReadCloser, error) {
 			}
 			l.dirs, l.below = append(l.dirs, next), l.below[1:]
 		}
-		file, err := openBelow(l.dirs[i], name)
+		file, err := safepath.OpenRegular(l.dirs[i], name)
 		if err == nil {
 			return file, nil
 		}
@@ -87,26 +83,4 @@ func (l *layerFiles) Close() error {
 		failed = append(failed, dir.Close())
 	}
 	return errors.Join(failed...)
-}
-
-// openBelow opens a regular file with dir for its root.
-func openBelow(dir *os.File, name string) (*os.File, error) {
-	how := unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOCTTY | unix.O_NONBLOCK, // a pipe would be waited for
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	}
-	path := filepath.Join(dir.Name(), name)
-	fd, err := unix.Openat2(int(dir.Fd()), name, &how)
-	if err != nil {
-		return nil, &fs.PathError{Op: "openat2", Path: path, Err: err}
-	}
-	file := os.NewFile(uintptr(fd), path)
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%q is no regular file", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
 }

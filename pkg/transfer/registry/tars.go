@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -54,7 +53,11 @@ func (f *flowingSource) fromSplit(l storage.Layer) (*layerTar, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, root := range append([]string{cmp.Or(f.store.ImageStore(), f.store.GraphRoot()), f.store.GraphRoot()}, driver.AdditionalImageStores()...) {
+	roots := append([]string{f.store.GraphRoot()}, driver.AdditionalImageStores()...)
+	if dir := f.store.ImageStore(); dir != "" {
+		roots = append(roots, dir)
+	}
+	for _, root := range roots {
 		split, err := os.Open(filepath.Join(root, f.store.GraphDriverName()+"-layers", l.ID+".tar-split.gz"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
