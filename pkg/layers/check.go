@@ -27,11 +27,14 @@ func (s *Store) Check(ctx context.Context, content bool, maxAge time.Duration) (
 		return Damage{}, err
 	}
 	o := storage.CheckMost()
-	o.LayerDigests, o.LayerMountable = content, content
+	o.LayerDigests, o.LayerMountable = false, content
 	if maxAge > 0 {
 		o.LayerUnreferencedMaximumAge = &maxAge
 	}
 	report, err := store.Check(o)
+	if err == nil && content {
+		err = checkContent(ctx, store, report)
+	}
 	return Damage{store, report}, wrap(err, "check store %q", s.GraphRoot())
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -44,10 +45,6 @@ func newStore(tb testing.TB, driver string) *Store {
 // addImage puts an image with one file "/name" into the store, on top of parent's layers.
 func addImage(tb testing.TB, s *Store, name, parent string, names ...string) Image {
 	tb.Helper()
-	store, err := s.open()
-	if err != nil {
-		tb.Fatal(err)
-	}
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: 5}); err != nil {
@@ -57,7 +54,17 @@ func addImage(tb testing.TB, s *Store, name, parent string, names ...string) Ima
 	if err := w.Close(); err != nil {
 		tb.Fatal(err)
 	}
-	layer, _, err := store.PutLayer("", parent, nil, "", false, nil, &buf)
+	return addTar(tb, s, name, parent, &buf, names...)
+}
+
+// addTar is addImage with what is in the layer.
+func addTar(tb testing.TB, s *Store, name, parent string, content io.Reader, names ...string) Image {
+	tb.Helper()
+	store, err := s.open()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	layer, _, err := store.PutLayer("", parent, nil, "", false, nil, content)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func (s *Store) makeOwn(id, top string, volatile bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	below := Lowers(s.overlayHome(), lower)
+	below := lowersOf(s.overlayHome(), lower)
 	root, err := os.Stat(below[0])
 	if err != nil {
 		return false, err
@@ -176,8 +176,8 @@ func (s *Store) chain(layer string) (string, error) {
 
 func (s *Store) overlayHome() string { return filepath.Join(s.options.GraphRoot, "overlay") }
 
-// Lowers makes paths of what a file "lower" of a layer holds; home is the overlay driver's folder.
-func Lowers(home, lower string) []string {
+// lowersOf makes paths of what a file "lower" of a layer holds; home is the overlay driver's folder.
+func lowersOf(home, lower string) []string {
 	lower = strings.TrimSpace(lower)
 	if lower == "" {
 		return nil
@@ -195,7 +195,7 @@ func (s *Store) lowers(id string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Lowers(s.overlayHome(), string(lower)), nil
+	return lowersOf(s.overlayHome(), string(lower)), nil
 }
 
 func overlayOptions(dir string, below []string, volatile bool) string {
