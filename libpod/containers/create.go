@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -46,23 +47,26 @@ func (s *Service) create(ctx context.Context, o define.CreateOptions, start *Sta
 			return nil, errs.WithHint(errs.Exists("the container id file %q exists", o.CIDFile), "remove it, or name another with --cidfile")
 		}
 	}
-	if o.Replace {
-		if err := s.removeNamed(ctx, o.Name); err != nil {
-			return nil, err
-		}
-	}
 	plan, err := s.plan(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	if o.Replace {
+		if err := s.makeRoom(ctx, o.Name, plan); err != nil {
+			return nil, err
+		}
+	}
 	return s.carryOut(ctx, plan, start)
 }
 
-// removeNamed makes room for a container with --replace.
-func (s *Service) removeNamed(ctx context.Context, name string) error {
+// makeRoom removes the container that a plan with --replace takes the name of.
+func (s *Service) makeRoom(ctx context.Context, name string, p *plan) error {
 	holder, err := s.State.Holder(ctx, name)
 	if err != nil || holder == nil {
 		return err
+	}
+	if slices.Contains(p.dependsOn, holder.Config.ID) {
+		return errs.Conflict("container %q cannot be replaced by one that shares its volumes or namespaces", name)
 	}
 	zero := uint(0)
 	err = s.Remove(ctx, holder.Config.ID, define.RemoveOptions{Force: true, Timeout: &zero})

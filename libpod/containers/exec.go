@@ -131,11 +131,9 @@ func (s *Service) execProcess(c *define.Container, o *define.ExecOptions) (*spec
 		if err != nil {
 			return nil, err
 		}
-		p.User.UID, p.User.GID, p.User.AdditionalGids = uint32(who.Uid), uint32(who.Gid), nil
-		for _, id := range who.Sgids {
-			p.User.AdditionalGids = append(p.User.AdditionalGids, uint32(id))
-		}
-		home = who.Home
+		umask := p.User.Umask
+		p.User, home = ocispec.ProcessUser(who), who.Home
+		p.User.Umask = umask
 	}
 	p.Env = execEnvironment(p.Env, o, home)
 	if err := ocispec.ExecCapabilities(p, o.Privileged, o.User != ""); err != nil {

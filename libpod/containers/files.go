@@ -43,8 +43,11 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 		files[resolvFile] = s.insideFile(c.id(), resolvFile)
 	}
 	s.shareFiles(&c.Config, files)
+	if !o.Rootfs {
+		_ = safepath.Symlink(root, "/proc/mounts", "/etc/mtab") // as docker and podman; no container fails for want of it
+	}
 	if o.TZ != "" {
-		if err := s.writeTimezone(o.TZ, root, put); err != nil {
+		if err := writeTimezone(o.TZ, put); err != nil {
 			return nil, err
 		}
 	}
@@ -185,17 +188,26 @@ func resolvConf(o *define.CreateOptions, run *state.Run) (string, error) {
 
 type putter func(inside, content string, mode os.FileMode) error
 
-func (s *Service) writeTimezone(zone, root string, put putter) error {
-	path := "/etc/localtime"
-	if zone != "local" {
-		path = filepath.Join("/usr/share/zoneinfo", filepath.Clean("/"+zone))
+// zoneFile is the machine's file of a time zone, by its name in the tz database, or that of the machine's own for "local".
+func zoneFile(zone string) string {
+	if zone == "local" {
+		return "/etc/localtime"
 	}
-	data, err := os.ReadFile(path)
+	return filepath.Join("/usr/share/zoneinfo", filepath.Clean("/"+zone))
+}
+
+func checkTimezone(zone string) error {
+	st, err := os.Stat(zoneFile(zone))
+	if err == nil && st.Mode().IsRegular() {
+		return nil
+	}
+	return errs.WithHint(errs.Invalid("there is no time zone %q", zone), "they are the files below /usr/share/zoneinfo, of the package tzdata")
+}
+
+func writeTimezone(zone string, put putter) error {
+	data, err := os.ReadFile(zoneFile(zone))
 	if err != nil {
 		return errs.Invalid("timezone %q: %v", zone, err)
-	}
-	if _, err := safepath.Stat(root, "/etc"); err != nil {
-		return nil //nolint:nilerr // an image without /etc has no use for it
 	}
 	return put("/etc/localtime", string(data), 0o644)
 }

@@ -119,6 +119,11 @@ func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageCon
 	} else if c.Hostname == "" {
 		c.Hostname = short(c.ID)
 	}
+	if o.TZ != "" {
+		if err := checkTimezone(o.TZ); err != nil {
+			return err
+		}
+	}
 	if o.Init {
 		if _, err := s.initPath(o); err != nil {
 			return err

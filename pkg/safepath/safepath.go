@@ -72,6 +72,27 @@ func MkdirAll(root, path string, mode os.FileMode) error {
 	return pathrs.MkdirAll(root, path, mode)
 }
 
+// Symlink makes a link to target at path inside root, and path's folder. What is there already stays.
+func Symlink(root, target, path string) error {
+	dir, name := filepath.Split(path)
+	handle, err := pathrs.OpenInRoot(root, dir)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := MkdirAll(root, dir, 0o755); err != nil {
+			return err
+		}
+		handle, err = pathrs.OpenInRoot(root, dir)
+	}
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	err = unix.Symlinkat(target, int(handle.Fd()), name)
+	if err == nil || errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return &os.PathError{Op: "symlinkat", Path: path, Err: err}
+}
+
 // Stat tells of what path leads to inside root.
 func Stat(root, path string) (os.FileInfo, error) {
 	handle, err := pathrs.OpenInRoot(root, path)

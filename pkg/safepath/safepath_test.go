@@ -56,6 +56,10 @@ func TestNothingLeadsOut(t *testing.T) {
 		if _, err := os.Lstat(filepath.Join(outside, "made")); err == nil {
 			t.Errorf("a folder is made outside through %s", link)
 		}
+		_ = Symlink(root, "x", link+"/linked")
+		if _, err := os.Lstat(filepath.Join(outside, "linked")); err == nil {
+			t.Errorf("a link is made outside through %s", link)
+		}
 	}
 }
 
@@ -118,6 +122,24 @@ func open(t *testing.T, path string) *os.File {
 	}
 	t.Cleanup(func() { _ = dir.Close() })
 	return dir
+}
+
+func TestSymlink(t *testing.T) {
+	root := t.TempDir()
+	for _, target := range []string{"/proc/mounts", "/other"} {
+		if err := Symlink(root, target, "/etc/mtab"); err != nil {
+			t.Error(err)
+		}
+		if got, err := os.Readlink(filepath.Join(root, "etc/mtab")); err != nil || got != "/proc/mounts" {
+			t.Errorf("after %s: %q, %v", target, got, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Symlink(root, "x", "/file/link"); err == nil {
+		t.Error("a link is made in a file")
+	}
 }
 
 func TestMkdirAll(t *testing.T) {

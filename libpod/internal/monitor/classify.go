@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -23,6 +24,10 @@ func runtimeError(runtime, words string) error {
 	err := errors.New(words)
 	if !strings.HasPrefix(words, runtime) {
 		err = errors.New(runtime + ": " + words)
+	}
+	if lower := strings.ToLower(words); strings.Contains(lower, "key") && strings.HasSuffix(lower, "disk quota exceeded") { // add_key(2), EDQUOT
+		return fmt.Errorf("%w: each container that runs has a keyring, and the user has as many as sysctl kernel.keys.maxkeys allows:"+
+			" raise that, or say keyring = false in containers.conf", err)
 	}
 	p := patterns()
 	switch {

@@ -1,9 +1,11 @@
 package ocispec
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -54,7 +56,7 @@ func devices(in *Input, s *specs.Spec) error {
 	}
 	list := o.Devices
 	if o.Privileged {
-		all, err := hostDevices(in.Rootless)
+		all, err := hostDevices("/dev", in.Rootless)
 		if err != nil {
 			return err
 		}
@@ -120,23 +122,45 @@ func addDeviceFolder(in *Input, s *specs.Spec, d Device) error {
 	return nil
 }
 
-// hostDevices are what --privileged gives: the devices right under /dev, without terminals and, rootless, without those
-// that the user may not open.
-func hostDevices(rootless bool) ([]string, error) {
-	entries, err := os.ReadDir("/dev")
+// hostDevices are what --privileged gives: the devices of a folder, /dev, and of those in it, without virtual terminals, what the
+// runtime makes and, rootless, what the user may not open.
+func hostDevices(dir string, rootless bool) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if rootless && errors.Is(err, os.ErrPermission) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	var list []string
 	for _, e := range entries {
-		path := "/dev/" + e.Name()
+		path := filepath.Join(dir, e.Name())
 		switch {
-		case e.Type()&os.ModeDevice == 0, strings.HasPrefix(e.Name(), "tty"), e.Name() == "console", e.Name() == "ptmx":
-		case strings.Contains(":null:zero:full:random:urandom:", ":"+e.Name()+":"): // the runtime makes these
+		case slices.Contains(runtimeDevices, path):
+		case e.IsDir():
+			below, err := hostDevices(path, rootless)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, below...)
+		case e.Type()&os.ModeDevice == 0, isConsole(path):
 		case rootless && unix.Access(path, unix.R_OK|unix.W_OK) != nil:
 		default:
 			list = append(list, path)
 		}
 	}
 	return list, nil
+}
+
+// runtimeDevices are what the runtime makes or hull mounts, or what is of one container alone (runtime-spec "Default Devices").
+var runtimeDevices = []string{
+	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/console", "/dev/ptmx",
+	"/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/fd",
+}
+
+// isConsole reports whether a device is one of the machine's virtual terminals, /dev/tty1: a container would take it over. A serial
+// line, /dev/ttyUSB0, is none.
+func isConsole(path string) bool {
+	number, ok := strings.CutPrefix(path, "/dev/tty")
+	return ok && number != "" && strings.Trim(number, "0123456789") == ""
 }

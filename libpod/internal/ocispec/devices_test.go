@@ -1,11 +1,13 @@
 package ocispec
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/libpod/define"
 )
@@ -76,9 +78,25 @@ func TestDevices(t *testing.T) {
 		s := with(t, func(in *Input, o *define.CreateOptions) { in.Rootless, o.Privileged = false, true })
 		equal(t, "first rule", s.Linux.Resources.Devices[0], specs.LinuxDeviceCgroup{Allow: true, Access: "rwm"})
 		for _, d := range s.Linux.Devices {
-			if slices.Contains([]string{"/dev/null", "/dev/console", "/dev/ptmx"}, d.Path) || strings.HasPrefix(d.Path, "/dev/tty") {
+			if slices.Contains([]string{"/dev/null", "/dev/console", "/dev/ptmx", "/dev/tty", "/dev/tty1"}, d.Path) || strings.HasPrefix(d.Path, "/dev/pts/") {
 				t.Errorf("%s is handed in", d.Path)
 			}
+		}
+	})
+	t.Run("host devices are found in folders too", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Mkdir(dir+"/dri", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mknod(dir+"/dri/card0", unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))); err != nil {
+			t.Skipf("mknod: %v", err)
+		}
+		list, err := hostDevices(dir, true)
+		if err != nil || !slices.Equal(list, []string{dir + "/dri/card0"}) {
+			t.Errorf("%q, %v", list, err)
+		}
+		for path, want := range map[string]bool{"/dev/tty0": true, "/dev/tty63": true, "/dev/tty": false, "/dev/ttyS0": false, "/dev/ttyUSB0": false, "/dev/ttyACM1": false} {
+			equal(t, path, isConsole(path), want)
 		}
 	})
 	for _, c := range []struct{ device, want string }{

@@ -76,9 +76,11 @@ func systemMounts(in *Input) []specs.Mount {
 	if o.IPC == "host" && in.Rootless {
 		list[4] = specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue", Options: []string{"bind", "nosuid", "noexec", "nodev"}}
 	}
-	if shm := in.Shm; shm != "" {
+	switch shm := in.Shm; {
+	case o.IPC == "none":
+	case shm != "":
 		list = append(list, specs.Mount{Destination: "/dev/shm", Type: "bind", Source: shm, Options: []string{"bind", "rprivate", "nosuid", "noexec", "nodev"}})
-	} else {
+	default:
 		list = append(list, specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", o.ShmSize)}})
 	}
 	if o.CgroupNS == "host" && in.Rootless {

@@ -39,6 +39,11 @@ func TestSystemMounts(t *testing.T) {
 		m, _ := mountAt(with(t, func(in *Input, _ *define.CreateOptions) { in.Shm = "/shm" }), "/dev/shm")
 		equal(t, "mount", m, specs.Mount{Destination: "/dev/shm", Type: "bind", Source: "/shm", Options: []string{"bind", "rprivate", "nosuid", "noexec", "nodev"}})
 	})
+	t.Run("ipc none has no /dev/shm", func(t *testing.T) {
+		if m, ok := mountAt(with(t, func(_ *Input, o *define.CreateOptions) { o.IPC = "none" }), "/dev/shm"); ok {
+			t.Errorf("%+v", m)
+		}
+	})
 	t.Run("privileged may write to /sys", func(t *testing.T) {
 		s := with(t, func(_ *Input, o *define.CreateOptions) { o.Privileged = true })
 		for _, dest := range []string{"/sys", "/sys/fs/cgroup"} {

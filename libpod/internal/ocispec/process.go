@@ -63,7 +63,7 @@ func process(in *Input, s *specs.Spec) error {
 		Terminal: o.TTY,
 		Args:     c.Command,
 		Cwd:      c.Workdir,
-		User:     specs.User{UID: uint32(who.Uid), GID: uint32(who.Gid), AdditionalGids: groups(who.Sgids)},
+		User:     ProcessUser(who),
 		Env:      Environment(c.Env, who.Home, c.Hostname, o.TTY),
 	}
 	if o.Init {
@@ -85,6 +85,16 @@ func process(in *Input, s *specs.Spec) error {
 	}
 	s.Process = p
 	return nil
+}
+
+// ProcessUser is a user of the image as the runtime takes it. The group of one who is not root is among the additional ones too: a
+// program that changes its group would else be rid of it, and of what the group is denied (CVE-2022-2989).
+func ProcessUser(who *user.ExecUser) specs.User {
+	u := specs.User{UID: uint32(who.Uid), GID: uint32(who.Gid), AdditionalGids: groups(who.Sgids)}
+	if (u.UID != 0 || u.GID != 0) && !slices.Contains(u.AdditionalGids, u.GID) {
+		u.AdditionalGids = append(u.AdditionalGids, u.GID)
+	}
+	return u
 }
 
 func groups(ids []int) []uint32 {

@@ -125,7 +125,7 @@ func TestLookupUserInAHostileImage(t *testing.T) {
 func TestProcessRunsAsTheUser(t *testing.T) {
 	s := with(t, func(in *Input, _ *define.CreateOptions) { in.Config.User = "web" })
 	u := s.Process.User
-	if u.UID != 33 || u.GID != 44 || !slices.Equal(u.AdditionalGids, []uint32{55}) {
+	if u.UID != 33 || u.GID != 44 || !slices.Equal(u.AdditionalGids, []uint32{55, 44}) {
 		t.Errorf("%+v", u)
 	}
 	if !slices.Contains(s.Process.Env, "HOME=/srv") {
@@ -143,8 +143,10 @@ func TestGroups(t *testing.T) {
 		want []uint32
 	}{
 		"a name and a number":           {"", []string{"other", "77"}, []uint32{66, 77}},
-		"after those of the user":       {"web", []string{"other"}, []uint32{55, 66}},
-		"one that is there comes once":  {"web", []string{"extra", "55"}, []uint32{55}},
+		"after those of the user":       {"web", []string{"other"}, []uint32{44, 55, 66}},
+		"one that is there comes once":  {"web", []string{"extra", "55", "44"}, []uint32{44, 55}},
+		"the own one of a number":       {"7:8", []string{"9"}, []uint32{8, 9}},
+		"root's too, but for root's":    {"0:8", []string{"9"}, []uint32{8, 9}},
 		"keep-groups leaves the user's": {"web", []string{"keep-groups"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

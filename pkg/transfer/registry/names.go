@@ -39,21 +39,22 @@ func resolve(sys *types.SystemContext, name, pick string) (*resolution, error) {
 	permissive := types.ShortNameModePermissive
 	quiet.ShortNameMode = &permissive
 	found, err := shortnames.Resolve(&quiet, name)
+	builtIn := builtInSearch + "/" + name
+	if !strings.Contains(name, "/") {
+		builtIn = builtInSearch + "/library/" + name
+	}
 	if err != nil && shortnames.IsShortName(name) && !configured(sys) {
-		c, err := named(builtInSearch + "/" + name)
-		if err == nil && !strings.Contains(name, "/") {
-			c, err = named(builtInSearch + "/library/" + name)
-		}
+		c, err := named(builtIn)
 		return &resolution{
 			candidates: []candidate{{name: c}}, why: fmt.Sprintf("Resolving %q to %s: there is no registries.conf", name, builtInSearch),
 		}, err
 	}
 	if err != nil {
-		err = errs.Invalid("%v", err)
-		if strings.Contains(err.Error(), "did not resolve to an alias") {
-			err = errs.WithHint(err, "write the registry too, docker.io/library/%s, or set unqualified-search-registries in registries.conf", name)
+		if strings.Contains(err.Error(), "did not resolve to an alias") { // the library says that there is no registries.conf, too, where it names none
+			err = errs.Invalid("short-name %q did not resolve to an alias, and registries.conf names no registries to search", name)
+			return nil, errs.WithHint(err, "write the registry too, %s, or set unqualified-search-registries", builtIn)
 		}
-		return nil, err
+		return nil, errs.Invalid("%v", err)
 	}
 	r := &resolution{why: found.Description(), joined: found.FormatPullErrors}
 	for _, c := range found.PullCandidates {
