@@ -1,26 +1,23 @@
 package containers
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"hull.dev/hull/libpod/define"
-	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/safepath"
 )
 
 // writeFiles writes what the container sees in /etc and /run besides its image and its names, and returns where each file
-// comes, those of names too.
-func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) {
+// comes, those of names too, and the home of a user that the image does not have, else "".
+func (s *Service) writeFiles(c *locked, root string) (list map[string]string, home string, err error) {
 	files := map[string]string{}
 	write := s.insidePutter(c.id())
 	put := func(inside, content string, mode os.FileMode) error {
@@ -29,11 +26,11 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 	}
 	o := &c.Config.Options
 	if err := put("/run/.containerenv", s.containerEnv(&c.Config), 0o644); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !o.NoHostname {
 		if err := put("/etc/hostname", c.Config.Hostname+"\n", 0o644); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
 	if hasHosts(&c.Config) {
@@ -48,10 +45,11 @@ func (s *Service) writeFiles(c *locked, root string) (map[string]string, error) 
 	}
 	if o.TZ != "" {
 		if err := writeTimezone(o.TZ, put); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	return files, s.writeUser(c, root, put)
+	home, err = writeUser(&c.Config, root, put)
+	return files, home, err
 }
 
 // The files of names inside a container.
@@ -125,7 +123,11 @@ func (s *Service) insideFile(id, inside string) string {
 	return filepath.Join(s.dir(id), strings.TrimPrefix(strings.ReplaceAll(inside, "/", "-"), "-"))
 }
 
+// containerEnv is what /run/.containerenv says, nothing but by its being there to one that is not privileged (podman-run(1)).
 func (s *Service) containerEnv(c *define.ContainerConfig) string {
+	if !c.Options.Privileged {
+		return ""
+	}
 	rootless := 1
 	if s.Root {
 		rootless = 0
@@ -210,60 +212,4 @@ func writeTimezone(zone string, put putter) error {
 		return errs.Invalid("timezone %q: %v", zone, err)
 	}
 	return put("/etc/localtime", string(data), 0o644)
-}
-
-// writeUser adds the container's user to its /etc/passwd and /etc/group where the image has none of the number
-// (podman-run(1) --passwd).
-func (s *Service) writeUser(c *locked, root string, put putter) error {
-	name, _, _ := strings.Cut(c.Config.User, ":")
-	uid, err := strconv.Atoi(name)
-	if err != nil || !c.Config.Options.Passwd || uid == 0 {
-		return nil //nolint:nilerr // a name stands in the image's passwd
-	}
-	who, err := ocispec.LookupUser(root, c.Config.User)
-	if err != nil {
-		return err
-	}
-	passwd, err := safepath.ReadFile(root, "/etc/passwd", 16<<20)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if !hasID(passwd, uid) {
-		entry := fmt.Sprintf("%d:*:%d:%d:container user:%s:/bin/sh", uid, uid, who.Gid, c.Config.Workdir)
-		if c.Config.Options.PasswdEntry != "" {
-			entry = c.Config.Options.PasswdEntry
-		}
-		if err := put("/etc/passwd", appended(passwd, entry), 0o644); err != nil {
-			return err
-		}
-	}
-	group, err := safepath.ReadFile(root, "/etc/group", 16<<20)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if c.Config.IDMap == nil || !c.Config.IDMap.Keep || hasID(group, who.Gid) {
-		return nil
-	}
-	entry := fmt.Sprintf("%d:x:%d:%d", who.Gid, who.Gid, uid)
-	if c.Config.Options.GroupEntry != "" {
-		entry = c.Config.Options.GroupEntry
-	}
-	return put("/etc/group", appended(group, entry), 0o644)
-}
-
-func appended(file []byte, line string) string {
-	if len(file) > 0 && !bytes.HasSuffix(file, []byte("\n")) {
-		file = append(file, '\n')
-	}
-	return string(file) + line + "\n"
-}
-
-// hasID reports whether a line of a passwd(5) or group(5) file has this number in its third field.
-func hasID(file []byte, id int) bool {
-	for line := range bytes.Lines(file) {
-		if fields := bytes.Split(line, []byte(":")); len(fields) > 2 && string(bytes.TrimSpace(fields[2])) == strconv.Itoa(id) {
-			return true
-		}
-	}
-	return false
 }

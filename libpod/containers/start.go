@@ -240,13 +240,13 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 			return nil, nil, err
 		}
 	}
-	files, err := s.writeFiles(c, root)
+	files, home, err := s.writeFiles(c, root)
 	if err != nil {
 		return nil, nil, err
 	}
 	in := ocispec.Input{
 		Config: &c.Config, Rootfs: root, Dir: dir, Volumes: map[string]string{}, Joined: joined, NetNS: c.run.NetNS,
-		Shm: shm, Files: files, Rootless: !s.Root,
+		Shm: shm, Files: files, Home: home, Rootless: !s.Root,
 		Capabilities: s.Config.Containers.DefaultCapabilities.Values, Seccomp: s.Config.Containers.SeccompProfile,
 		Ulimits: s.Config.Containers.DefaultUlimits.Values, PidsLimit: s.Config.Containers.PidsLimit,
 		Sysctls: s.Config.Containers.DefaultSysctls.Values,

@@ -34,7 +34,7 @@ func (s *Service) planUser(ctx context.Context, p *plan, _ *define.ImageConfig) 
 	case "private":
 		return errs.Invalid("--userns=private needs --uidmap or --gidmap")
 	case "keep-id":
-		return planKeepID(c, o, options)
+		return planKeepID(c, options)
 	case "nomap":
 		size, err := mapped()
 		if err != nil {
@@ -72,7 +72,7 @@ func end(maps []rootless.Mapped) int {
 }
 
 // planKeepID maps the user's own id to itself, or to the uid and gid that options name.
-func planKeepID(c *define.ContainerConfig, o *define.CreateOptions, options string) error {
+func planKeepID(c *define.ContainerConfig, options string) error {
 	if !rootless.Rootless() {
 		return errs.Invalid("keep-id is only supported in rootless mode")
 	}
@@ -95,7 +95,7 @@ func planKeepID(c *define.ContainerConfig, o *define.CreateOptions, options stri
 		}
 	}
 	c.IDMap = &define.IDMap{UIDs: keep(uid, size), GIDs: keep(gid, size), Keep: true}
-	if o.User == "" {
+	if c.User == "" { // neither the flag nor the image names one
 		c.User = fmt.Sprintf("%d:%d", uid, gid)
 	}
 	return nil

@@ -2,6 +2,7 @@ package ocispec
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"github.com/moby/sys/user"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/safepath"
 )
@@ -64,7 +66,10 @@ func process(in *Input, s *specs.Spec) error {
 		Args:     c.Command,
 		Cwd:      c.Workdir,
 		User:     ProcessUser(who),
-		Env:      Environment(c.Env, who.Home, c.Hostname, o.TTY),
+		Env:      Environment(c.Env, cmp.Or(in.Home, who.Home), c.Hostname, o.TTY),
+	}
+	if c.IDMap != nil && c.IDMap.Keep {
+		keepGroup(p, c.IDMap.GIDs)
 	}
 	if o.Init {
 		p.Args = append([]string{initInside, "--"}, p.Args...)
@@ -95,6 +100,15 @@ func ProcessUser(who *user.ExecUser) specs.User {
 		u.AdditionalGids = append(u.AdditionalGids, u.GID)
 	}
 	return u
+}
+
+// keepGroup puts the user's own group among the additional ones, whatever user of the image the process is: it may use what that
+// group may use of the mounts.
+func keepGroup(p *specs.Process, ids []define.IDRange) {
+	own := slices.IndexFunc(ids, func(r define.IDRange) bool { return r.HostID == 0 })
+	if own >= 0 && !slices.Contains(p.User.AdditionalGids, uint32(ids[own].ContainerID)) {
+		p.User.AdditionalGids = append(p.User.AdditionalGids, uint32(ids[own].ContainerID))
+	}
 }
 
 func groups(ids []int) []uint32 {

@@ -32,6 +32,7 @@ type Input struct {
 	NetNS    string            // network namespace made for this container, or ""
 	Shm      string            // host folder behind /dev/shm, or "" for a tmpfs in the container
 	Files    map[string]string // files of ours inside: /etc/hosts to its path on the host
+	Home     string            // of the user, when the image does not say
 	InitPath string            // program for --init
 	Rootless bool
 	MaxID    int // highest group id that is mapped in the engine's user namespace
