@@ -6,14 +6,9 @@ import (
 	"testing"
 
 	"hull.dev/hull/libpod/define"
-	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/rootless"
 )
-
-func lockedWith(c define.ContainerConfig) *locked {
-	return &locked{Container: &state.Container{Config: c}}
-}
 
 func TestKeep(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -2,7 +2,6 @@ package containers
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"hull.dev/hull/libpod/define"
-	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/config"
 )
@@ -267,60 +265,6 @@ func TestEach(t *testing.T) {
 	})
 	if err := errors.Join(Each(nil, func(string) error { return errors.New("called") })...); err != nil {
 		t.Errorf("nothing to do: %v", err)
-	}
-}
-
-func TestHasID(t *testing.T) {
-	file := []byte("root:x:0:0::/:\nweb:x:33\nbroken\n:::\nnot:7:8:33\n")
-	for id, want := range map[int]bool{0: true, 33: true, 7: false, 8: true, 3: false} {
-		if got := hasID(file, id); got != want {
-			t.Errorf("%d: %v", id, got)
-		}
-	}
-}
-
-func TestAppended(t *testing.T) {
-	for file, want := range map[string]string{"": "x\n", "a\n": "a\nx\n", "a": "a\nx\n"} {
-		if got := appended([]byte(file), "x"); got != want {
-			t.Errorf("%q: %q, want %q", file, got, want)
-		}
-	}
-}
-
-// The user that is added to an image's /etc/passwd can be looked up in it.
-func TestAddedUserIsFound(t *testing.T) {
-	root := t.TempDir()
-	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	c := &locked{}
-	for _, keep := range []bool{false, true} {
-		t.Run(fmt.Sprintf("keep-id %v", keep), func(t *testing.T) {
-			c = lockedWith(define.ContainerConfig{User: "1234:99", Workdir: "/w", Options: define.CreateOptions{Passwd: true}, IDMap: &define.IDMap{Keep: keep}})
-			got := map[string]string{}
-			err := new(Service).writeUser(c, root, func(inside, content string, _ os.FileMode) error {
-				got[inside] = content
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := map[string]string{"/etc/passwd": "1234:*:1234:99:container user:/w:/bin/sh\n"}
-			if keep {
-				want["/etc/group"] = "99:x:99:1234\n"
-			}
-			if len(got) != len(want) || got["/etc/passwd"] != want["/etc/passwd"] || got["/etc/group"] != want["/etc/group"] {
-				t.Fatalf("%q, want %q", got, want)
-			}
-			if err := os.WriteFile(filepath.Join(root, "etc/passwd"), []byte(got["/etc/passwd"]), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			who, err := ocispec.LookupUser(root, "1234")
-			if err != nil || who.Home != "/w" || who.Gid != 99 {
-				t.Errorf("%+v, %v", who, err)
-			}
-			_ = os.Remove(filepath.Join(root, "etc/passwd"))
-		})
 	}
 }
 
