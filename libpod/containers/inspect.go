@@ -201,8 +201,7 @@ func usernsMode(c *define.ContainerConfig) string {
 
 func (s *Service) inspectMounts(c *define.ContainerConfig) []define.InspectMount {
 	list := []define.InspectMount{}
-	add := func(m define.InspectMount, given []string) {
-		options := ocispec.BindOptions(given)
+	add := func(m define.InspectMount, options []string) {
 		m.RW = !slices.Contains(options, "ro")
 		m.Options = []string{}
 		for _, o := range options {
@@ -217,11 +216,11 @@ func (s *Service) inspectMounts(c *define.ContainerConfig) []define.InspectMount
 	}
 	for _, m := range c.Options.Mounts {
 		if m.Type == "bind" {
-			add(define.InspectMount{Type: "bind", Source: m.Source, Destination: m.Dest}, m.Options)
+			add(define.InspectMount{Type: "bind", Source: m.Source, Destination: m.Dest}, ocispec.BindOptions(m.Options))
 		}
 	}
 	for _, v := range c.Volumes {
-		add(define.InspectMount{Type: "volume", Name: v.Name, Source: s.mountpoint(v.Name), Destination: v.Dest, Driver: "local"}, v.Options)
+		add(define.InspectMount{Type: "volume", Name: v.Name, Source: s.mountpoint(v.Name), Destination: v.Dest, Driver: "local"}, ocispec.VolumeOptions(v.Options))
 	}
 	return list
 }

@@ -165,6 +165,9 @@ func (s *Service) finish(ctx context.Context, c *locked, exit *define.Exit, gone
 		return err
 	}
 	failpoint.Hit("cleanup/released")
+	if err := s.removeOverlays(&c.Config); err != nil {
+		return err
+	}
 	if err := s.removeDir(c); err != nil {
 		return err
 	}

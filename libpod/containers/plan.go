@@ -208,12 +208,9 @@ func (s *Service) planVolumes(ctx context.Context, p *plan, image *define.ImageC
 		}
 		taken[dest] = m
 		if m.Type == "bind" {
-			abs, err := filepath.Abs(m.Source)
+			abs, err := bindSource(m)
 			if err != nil {
 				return err
-			}
-			if _, err := os.Stat(abs); err != nil {
-				return errs.WithHint(fmt.Errorf("mount %q: %w", m.Source, err), "make the folder first, or use a named volume: -v NAME:%s", dest)
 			}
 			m.Source = abs
 		}
@@ -242,6 +239,21 @@ func (s *Service) planVolumes(ctx context.Context, p *plan, image *define.ImageC
 		}
 	}
 	return nil
+}
+
+// bindSource is the absolute path of what is mounted, which has to be there.
+func bindSource(m define.Mount) (string, error) {
+	abs, err := filepath.Abs(m.Source)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(abs); err != nil {
+		return "", errs.WithHint(fmt.Errorf("mount %q: %w", m.Source, err), "make the folder first, or use a named volume: -v NAME:%s", path.Clean(m.Dest))
+	}
+	if givesAway(m.Options) {
+		return abs, checkGiven(abs)
+	}
+	return abs, nil
 }
 
 // volumesFrom takes over the mounts of other containers (--volumes-from NAME[:ro]).

@@ -209,19 +209,18 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (sessio
 // mountRoot mounts the layer and makes what has to be there before the runtime looks.
 func (s *Service) mountRoot(ctx context.Context, c *locked) (string, error) {
 	o := &c.Config.Options
-	if o.Rootfs {
-		c.run.Mount = o.Image
-		return o.Image, nil
-	}
-	path, err := s.Layers.Mount(ctx, c.id())
-	if err != nil {
-		return "", err
+	path := o.Image
+	if !o.Rootfs {
+		var err error
+		if path, err = s.Layers.Mount(ctx, c.id()); err != nil {
+			return "", err
+		}
 	}
 	c.run.Mount = path
-	if len(c.Config.Volumes) == 0 {
-		return path, nil
+	if err := s.fillVolumes(c, path); err != nil {
+		return "", err
 	}
-	return path, s.fillVolumes(c, path)
+	return path, s.giveMounts(&c.Config, path)
 }
 
 // makeSpec writes the files that are mounted inside and makes the spec.
@@ -240,12 +239,16 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 			return nil, nil, err
 		}
 	}
+	overlays, err := s.makeOverlays(&c.Config)
+	if err != nil {
+		return nil, nil, err
+	}
 	files, home, err := s.writeFiles(c, root)
 	if err != nil {
 		return nil, nil, err
 	}
 	in := ocispec.Input{
-		Config: &c.Config, Rootfs: root, Dir: dir, Volumes: map[string]string{}, Joined: joined, NetNS: c.run.NetNS,
+		Config: &c.Config, Rootfs: root, Dir: dir, Volumes: map[string]string{}, Overlays: overlays, Joined: joined, NetNS: c.run.NetNS,
 		Shm: shm, Files: files, Home: home, Rootless: !s.Root,
 		Capabilities: s.Config.Containers.DefaultCapabilities.Values, Seccomp: s.Config.Containers.SeccompProfile,
 		Ulimits: s.Config.Containers.DefaultUlimits.Values, PidsLimit: s.Config.Containers.PidsLimit,

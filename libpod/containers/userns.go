@@ -234,6 +234,9 @@ func (s *Service) letIn(c *locked, root string) error {
 	for _, v := range c.Config.Volumes {
 		ways = append(ways, s.mountpoint(v.Name))
 	}
+	if anyOverlaid(&c.Config) {
+		ways = append(ways, s.overlaysDir(c.id()))
+	}
 	for _, way := range ways {
 		if err := safepath.Reach(way, uid); err != nil {
 			return errs.WithHint(err, "a file system without access control lists needs chmod o+x on that folder")

@@ -2,10 +2,12 @@ package containers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"go.podman.io/storage/drivers/copy"
 
@@ -53,22 +55,24 @@ func (s *Service) removeAnonymous(ctx context.Context, c *locked) ([]string, err
 }
 
 // fillVolumes copies what the image has at a volume's place into the volume when that is empty, and gives the folder
-// the owner and mode of the image's (podman-run(1) --volume, "nocopy" leaves it out).
+// the owner and mode of the image's (podman-run(1) --volume, "nocopy" leaves the files out). Where the image has nothing the folder is the
+// container's user's.
 func (s *Service) fillVolumes(c *locked, root string) error {
 	for _, v := range c.Config.Volumes {
 		target := s.mountpoint(v.Name)
 		if err := os.MkdirAll(target, 0o755); err != nil {
 			return fmt.Errorf("make volume %q: %w", v.Name, err)
 		}
-		if has(v.Options, "nocopy") || !empty(target) {
+		if !empty(target) {
 			continue
 		}
 		source, err := safepath.Open(root, v.Dest, os.O_RDONLY)
 		if err != nil {
-			continue // the image has nothing there
+			err = giveNew(target, &c.Config, root)
+		} else {
+			err = copyFolder(source, target, has(v.Options, "nocopy"))
+			_ = source.Close()
 		}
-		err = copyFolder(source, target)
-		_ = source.Close()
 		if err != nil {
 			return fmt.Errorf("fill volume %q from the image's %s: %w", v.Name, v.Dest, err)
 		}
@@ -76,12 +80,31 @@ func (s *Service) fillVolumes(c *locked, root string) error {
 	return nil
 }
 
-// copyFolder copies an open folder: the path through /proc leads to that folder, whatever the container's root has
+// giveNew gives an empty volume that is nobody's yet, which is root's, to the container's user.
+func giveNew(dir string, c *define.ContainerConfig, root string) error {
+	to, err := ownerOf(c, root)
+	if err != nil {
+		return err
+	}
+	st, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if own, ok := st.Sys().(*syscall.Stat_t); !ok || own.Uid != 0 || own.Gid != 0 {
+		return nil
+	}
+	return os.Chown(dir, to.uid, to.gid)
+}
+
+// copyFolder copies an open folder, or its owner and mode alone: the path through /proc leads to that folder, whatever the container's root has
 // become meanwhile.
-func copyFolder(source *os.File, target string) error {
+func copyFolder(source *os.File, target string, ownerOnly bool) error {
 	st, err := source.Stat()
 	if err != nil || !st.IsDir() {
 		return err
+	}
+	if own, ok := st.Sys().(*syscall.Stat_t); ownerOnly && ok {
+		return errors.Join(os.Chown(target, int(own.Uid), int(own.Gid)), os.Chmod(target, st.Mode()))
 	}
 	path := fmt.Sprintf("/proc/self/fd/%d/.", source.Fd())
 	return copy.DirCopy(path, target, copy.Content, true)

@@ -34,23 +34,70 @@ func mounts(in *Input, s *specs.Spec) error {
 	}
 	var err error
 	for _, m := range in.Config.Options.Mounts {
-		if m.Type == "volume" {
+		overlay, written := in.Overlays[path.Clean(m.Dest)]
+		if m.Type == "volume" && !written {
 			continue // in Volumes, with its source resolved
 		}
-		one, err := userMount(m)
+		var one specs.Mount
+		if written {
+			one, err = overlayMount(in, m, overlay)
+		} else {
+			one, err = userMount(m, s.Process.User)
+		}
 		if err != nil {
 			return err
 		}
 		list = append(list, one)
 	}
 	for _, v := range in.Config.Volumes {
+		if _, written := in.Overlays[v.Dest]; written {
+			continue
+		}
 		list = append(list, specs.Mount{
 			Destination: v.Dest, Type: "bind", Source: in.Volumes[v.Name],
-			Options: BindOptions(slices.DeleteFunc(slices.Clone(v.Options), ours)),
+			Options: VolumeOptions(slices.DeleteFunc(slices.Clone(v.Options), ours)),
 		})
 	}
 	s.Mounts, err = ordered(list)
+	s.Linux.RootfsPropagation = rootPropagation(s.Mounts)
 	return err
+}
+
+// rootPropagation is what the container's root has to be for mounts that are to get what is mounted below them outside, and no more.
+func rootPropagation(mounts []specs.Mount) string {
+	root := ""
+	for _, m := range mounts {
+		for _, o := range m.Options {
+			switch o {
+			case "shared", "rshared":
+				return "shared"
+			case "slave", "rslave":
+				root = "rslave"
+			}
+		}
+	}
+	return root
+}
+
+// Overlay is a mount with the option O: the container sees Lower, and what it writes goes to Upper.
+type Overlay struct{ Lower, Upper, Work string }
+
+func overlayMount(in *Input, m define.Mount, o Overlay) (specs.Mount, error) {
+	for _, path := range []string{o.Lower, o.Upper, o.Work} {
+		if strings.ContainsAny(path, ",\\") {
+			return specs.Mount{}, errs.Invalid("mount %q: an overlay's folder has no comma and no backslash in its name", path)
+		}
+	}
+	options := []string{"lowerdir=" + strings.ReplaceAll(o.Lower, ":", "\\:"), "upperdir=" + o.Upper, "workdir=" + o.Work, "rprivate"}
+	if in.Rootless {
+		options = append(options, "userxattr")
+	}
+	for _, option := range m.Options {
+		if slices.Contains([]string{"exec", "noexec", "suid", "nosuid", "dev", "nodev", "ro"}, option) {
+			options = append(options, option)
+		}
+	}
+	return specs.Mount{Destination: path.Clean(m.Dest), Type: "overlay", Source: "overlay", Options: options}, nil
 }
 
 func systemMounts(in *Input) []specs.Mount {
@@ -75,6 +122,9 @@ func systemMounts(in *Input) []specs.Mount {
 	}
 	if o.IPC == "host" && in.Rootless {
 		list[4] = specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue", Options: []string{"bind", "nosuid", "noexec", "nodev"}}
+		if _, err := os.Stat("/dev/mqueue"); err != nil { // the host has none
+			list = list[:4]
+		}
 	}
 	switch shm := in.Shm; {
 	case o.IPC == "none":
@@ -108,14 +158,14 @@ func devptsOptions(in *Input) []string {
 // ours reports whether an option is for hull and not for the runtime.
 func ours(option string) bool {
 	switch option {
-	case "U", "chown", "z", "Z", "copy", "nocopy", "notmpcopyup":
+	case "U", "chown", "O", "z", "Z", "copy", "nocopy", "notmpcopyup":
 		return true
 	}
 	return false
 }
 
 // userMount turns one of -v, --mount or --tmpfs into the runtime's words.
-func userMount(m define.Mount) (specs.Mount, error) {
+func userMount(m define.Mount, user specs.User) (specs.Mount, error) {
 	out := specs.Mount{Destination: path.Clean(m.Dest), Source: m.Source}
 	options := slices.DeleteFunc(slices.Clone(m.Options), ours)
 	switch m.Type {
@@ -130,6 +180,9 @@ func userMount(m define.Mount) (specs.Mount, error) {
 		out.Type, out.Source, out.Options = "bind", source, BindOptions(options)
 	case "tmpfs":
 		out.Type, out.Source = "tmpfs", "tmpfs"
+		if slices.Contains(m.Options, "U") || slices.Contains(m.Options, "chown") {
+			options = append(options, fmt.Sprintf("uid=%d", user.UID), fmt.Sprintf("gid=%d", user.GID))
+		}
 		out.Options = tmpfsOptions(options, slices.Contains(m.Options, "notmpcopyup"))
 	case "devpts":
 		out.Type, out.Source, out.Options = "devpts", "devpts", append([]string{"nosuid", "noexec", "newinstance", "ptmxmode=0666"}, options...)
@@ -155,6 +208,18 @@ func BindOptions(given []string) []string {
 		out = append(out, "rbind")
 	}
 	return out
+}
+
+// VolumeOptions completes the options of a named volume: those of a bind mount, and neither devices nor setuid programs count in it
+// unless that is asked for.
+func VolumeOptions(given []string) []string {
+	out := slices.Clone(given)
+	for _, pair := range [][2]string{{"nosuid", "suid"}, {"nodev", "dev"}} {
+		if !slices.Contains(out, pair[0]) && !slices.Contains(out, pair[1]) {
+			out = append(out, pair[0])
+		}
+	}
+	return BindOptions(out)
 }
 
 func tmpfsOptions(given []string, noCopyUp bool) []string {

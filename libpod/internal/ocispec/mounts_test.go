@@ -59,8 +59,10 @@ func TestSystemMounts(t *testing.T) {
 		"/sys/fs/cgroup": func(_ *Input, o *define.CreateOptions) { o.CgroupNS = "host" },
 	} {
 		t.Run(dest+" is the host's with its namespace, rootless", func(t *testing.T) {
-			m, _ := mountAt(with(t, change), dest)
-			if m.Type != "bind" || m.Source != dest {
+			m, ok := mountAt(with(t, change), dest)
+			if _, err := os.Stat(dest); err != nil {
+				equal(t, "mounted though the host has none", ok, false)
+			} else if m.Type != "bind" || m.Source != dest {
 				t.Errorf("%+v", m)
 			}
 		})
@@ -109,6 +111,7 @@ func TestUserMounts(t *testing.T) {
 		"a source that is a link":           {define.Mount{Type: "bind", Source: link, Dest: "/x"}, specs.Mount{Type: "bind", Source: dir, Options: []string{"rw", "rprivate", "rbind"}}},
 		"a tmpfs has podman's options":      {define.Mount{Type: "tmpfs", Dest: "/x"}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Options: []string{"rw", "nosuid", "nodev", "rprivate", "tmpcopyup"}}},
 		"a tmpfs with others":               {define.Mount{Type: "tmpfs", Dest: "/x", Options: []string{"ro", "suid", "dev", "size=1m", "notmpcopyup"}}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Options: []string{"ro", "suid", "dev", "size=1m", "rprivate"}}},
+		"a tmpfs that is the user's":        {define.Mount{Type: "tmpfs", Dest: "/x", Options: []string{"U"}}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Options: []string{"uid=0", "gid=0", "rw", "nosuid", "nodev", "rprivate", "tmpcopyup"}}},
 		"a devpts":                          {define.Mount{Type: "devpts", Dest: "/x"}, specs.Mount{Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666"}}},
 		"a destination is made plain":       {define.Mount{Type: "tmpfs", Dest: "/y/../x/"}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Options: []string{"rw", "nosuid", "nodev", "rprivate", "tmpcopyup"}}},
 	} {
@@ -121,13 +124,42 @@ func TestUserMounts(t *testing.T) {
 			equal(t, "mount", m, c.want)
 		})
 	}
+	t.Run("an overlay takes the place of what is written to", func(t *testing.T) {
+		for _, kind := range []string{"bind", "volume"} {
+			s := with(t, func(in *Input, o *define.CreateOptions) {
+				o.Mounts = []define.Mount{{Type: kind, Source: dir, Dest: "/x/", Options: []string{"O", "noexec"}}}
+				if kind == "volume" {
+					in.Config.Volumes = []define.NamedVolume{{Name: dir, Dest: "/x", Options: []string{"O"}}}
+				}
+				in.Overlays = map[string]Overlay{"/x": {Lower: "/a:b", Upper: "/u", Work: "/w"}}
+			})
+			m, _ := mountAt(s, "/x")
+			equal(t, kind, m, specs.Mount{
+				Destination: "/x", Type: "overlay", Source: "overlay",
+				Options: []string{`lowerdir=/a\:b`, "upperdir=/u", "workdir=/w", "rprivate", "userxattr", "noexec"},
+			})
+		}
+		_, err := tryWith(t, func(in *Input, o *define.CreateOptions) {
+			o.Mounts = []define.Mount{{Type: "bind", Source: dir, Dest: "/x", Options: []string{"O"}}}
+			in.Overlays = map[string]Overlay{"/x": {Lower: "/a,b"}}
+		})
+		refused(t, err, `"/a,b"`)
+	})
+	t.Run("the root is what a mount needs", func(t *testing.T) {
+		for option, want := range map[string]string{"rw": "", "rprivate": "", "slave": "rslave", "rslave": "rslave", "shared": "shared", "rshared": "shared"} {
+			s := with(t, func(_ *Input, o *define.CreateOptions) {
+				o.Mounts = []define.Mount{{Type: "bind", Source: dir, Dest: "/x", Options: []string{option}}}
+			})
+			equal(t, option, s.Linux.RootfsPropagation, want)
+		}
+	})
 	t.Run("a volume comes from its folder", func(t *testing.T) {
 		m, _ := mountAt(with(t, func(in *Input, o *define.CreateOptions) {
 			o.Mounts = []define.Mount{{Type: "volume", Source: "v", Dest: "/x"}}
 			in.Config.Volumes = []define.NamedVolume{{Name: "v", Dest: "/x", Options: []string{"ro", "nocopy"}}}
 			in.Volumes = map[string]string{"v": dir}
 		}), "/x")
-		equal(t, "mount", m, specs.Mount{Destination: "/x", Type: "bind", Source: dir, Options: []string{"ro", "rprivate", "rbind"}})
+		equal(t, "mount", m, specs.Mount{Destination: "/x", Type: "bind", Source: dir, Options: []string{"ro", "nosuid", "nodev", "rprivate", "rbind"}})
 	})
 	for _, c := range []struct {
 		mount define.Mount

@@ -25,15 +25,16 @@ const Version = "1.0.2"
 // Input is what a spec is made from besides the container's own config.
 type Input struct {
 	Config   *define.ContainerConfig
-	Rootfs   string            // the mounted root file system, or the folder of --rootfs
-	Dir      string            // runtime directory of the container; its files are mounted inside
-	Volumes  map[string]string // mount points of the named volumes by name
-	Joined   map[string]string // namespaces of other containers or files: kind (network, pid, ipc, uts, user) to path
-	NetNS    string            // network namespace made for this container, or ""
-	Shm      string            // host folder behind /dev/shm, or "" for a tmpfs in the container
-	Files    map[string]string // files of ours inside: /etc/hosts to its path on the host
-	Home     string            // of the user, when the image does not say
-	InitPath string            // program for --init
+	Rootfs   string             // the mounted root file system, or the folder of --rootfs
+	Dir      string             // runtime directory of the container; its files are mounted inside
+	Volumes  map[string]string  // mount points of the named volumes by name
+	Overlays map[string]Overlay // of mounts with the option O, by their places
+	Joined   map[string]string  // namespaces of other containers or files: kind (network, pid, ipc, uts, user) to path
+	NetNS    string             // network namespace made for this container, or ""
+	Shm      string             // host folder behind /dev/shm, or "" for a tmpfs in the container
+	Files    map[string]string  // files of ours inside: /etc/hosts to its path on the host
+	Home     string             // of the user, when the image does not say
+	InitPath string             // program for --init
 	Rootless bool
 	MaxID    int // highest group id that is mapped in the engine's user namespace
 

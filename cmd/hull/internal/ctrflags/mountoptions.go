@@ -54,7 +54,7 @@ func typesOf(key string) []string {
 		return []string{"volume"}
 	case "tmpfs-size", "tmpfs-mode", "tmpcopyup", "notmpcopyup":
 		return []string{"tmpfs"}
-	case "ro", "readonly", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "consistency":
+	case "ro", "readonly", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "consistency", "U", "chown":
 		return []string{"bind", "volume", "tmpfs"}
 	}
 	if slices.Contains(propagations, key) {

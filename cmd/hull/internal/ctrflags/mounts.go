@@ -1,6 +1,7 @@
 package ctrflags
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -109,15 +110,34 @@ func Volume(text string) (m define.Mount, err error) {
 			return m, err
 		}
 	}
+	if err := checkOverlay(m.Options, text); err != nil {
+		return m, err
+	}
 	return m, checkAlternatives(m.Options, "volume", text)
+}
+
+// checkOverlay refuses folders for an overlay that is none, and one of the two without the other.
+func checkOverlay(options []string, text string) error {
+	dirs := map[string]int{}
+	for _, option := range options {
+		if key, _, ok := strings.Cut(option, "="); ok {
+			dirs[key]++
+		}
+	}
+	switch overlay := slices.Contains(options, "O"); {
+	case len(dirs) > 0 && (!overlay || dirs["upperdir"] != 1 || dirs["workdir"] != 1):
+		return errs.Invalid("volume %q: upperdir= and workdir= go with each other and with O", text)
+	case overlay && slices.Contains(options, "U"):
+		return errs.NotBuilt("volume option U with O")
+	}
+	return nil
 }
 
 func addOption(m *define.Mount, option, text string) error {
 	switch {
-	case option == "O" || option == "idmap" || option == "U":
+	case option == "idmap":
 		return errs.NotBuilt("volume option " + option)
-	case strings.HasPrefix(option, "upperdir=") || strings.HasPrefix(option, "workdir="):
-		return errs.NotBuilt("overlay volumes")
+	case strings.HasPrefix(option, "upperdir=/"), strings.HasPrefix(option, "workdir=/"):
 	case !slices.Contains(volumeOptions, option):
 		return errs.Invalid("volume %q: there is no option %q%s", text, option, errs.DidYouMean(option, volumeOptions))
 	}
@@ -200,7 +220,15 @@ func setMount(m *define.Mount, key, value string, has bool, text string) error {
 			return errs.Invalid("--mount %q: relabel is shared or private, not %q", text, value)
 		}
 		m.Options = append(m.Options, word)
-	case "U", "chown", "idmap", "volume-opt":
+	case "U", "chown":
+		yes, err := strconv.ParseBool(cmp.Or(value, "true"))
+		if err != nil {
+			return errs.Invalid("--mount %q: %s is true or false, not %q", text, key, value)
+		}
+		if yes {
+			m.Options = append(m.Options, "U")
+		}
+	case "idmap", "volume-opt":
 		return errs.NotBuilt("--mount option " + key)
 	default:
 		return errs.Invalid("--mount %q: there is no option %q%s", text, key, errs.DidYouMean(key, mountKeys))
