@@ -32,8 +32,14 @@ var filterMakers = map[string]func(value string, all []*define.ListedContainer) 
 	"volume":   sure(byVolume),
 	"network":  sure(byNetwork),
 	"command":  sure(byCommand),
-	"health":   notBuilt("--filter health"),
-	"pod":      notBuilt("--filter pod"),
+	"restart-policy": func(v string, _ []*define.ListedContainer) (test, error) {
+		if err := checkRestart(v); err != nil {
+			return nil, err
+		}
+		return func(c *define.ListedContainer) bool { return orElse(c.Config.Options.Restart, "no") == v }, nil
+	},
+	"health": notBuilt("--filter health"),
+	"pod":    notBuilt("--filter pod"),
 	"should-start-on-boot": func(v string, _ []*define.ListedContainer) (test, error) {
 		yes, err := strconv.ParseBool(v)
 		if err != nil {

@@ -97,6 +97,8 @@ func TestFilters(t *testing.T) {
 		"command=-g":                           "",
 		"should-start-on-boot=true":            "web",
 		"should-start-on-boot=0":               "db web-2 job",
+		"restart-policy=always":                "web",
+		"restart-policy=no":                    "db web-2 job",
 		"network=host status=created":          "web-2",
 	} {
 		t.Run(text, func(t *testing.T) {
@@ -129,6 +131,7 @@ func TestWrongFilterIsRefused(t *testing.T) {
 		{"before=nosuch", `no such container "nosuch"`},
 		{"until=soon", `"soon"`},
 		{"should-start-on-boot=x", "should-start-on-boot=x"},
+		{"restart-policy=allways", `did you mean "always"?`},
 		{"health=healthy", "not built yet"},
 	} {
 		t.Run(c.text, func(t *testing.T) {

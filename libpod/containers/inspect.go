@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker/go-units"
+
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/ocispec"
 )
@@ -154,7 +156,8 @@ func (s *Service) inspectHost(c *define.ContainerConfig, caps []string) define.I
 	h.Devices = append(h.Devices, o.Devices...)
 	h.RestartPolicy.Name, h.RestartPolicy.MaximumRetryCount = o.Restart, o.RestartMax
 	h.LogConfig.Type, h.LogConfig.Path, h.LogConfig.Tag = o.LogDriver, s.logPath(c), o.LogOptions["tag"]
-	h.LogConfig.Size = orElse(o.LogOptions["max-size"], "0B")
+	size, _ := logSize(o) // it was one when the container was made
+	h.LogConfig.Size = units.HumanSize(float64(size))
 	if o.DNS != nil {
 		h.DNS = *o.DNS
 	}

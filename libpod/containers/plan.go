@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/go-units"
+
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/pkg/errs"
@@ -107,7 +109,7 @@ func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageCon
 		c.User = o.User
 	}
 	c.Hostname = o.Hostname
-	if c.Hostname == "" && o.UTS == "host" {
+	if c.Hostname == "" && (o.UTS == "host" || slices.Equal(o.Network, []string{"host"})) {
 		name, err := os.Hostname()
 		if err != nil {
 			return err
@@ -176,16 +178,23 @@ func (s *Service) planStop(_ context.Context, p *plan, image *define.ImageConfig
 		}
 		c.StopSignal = int(sig)
 	}
-	switch o.Restart {
-	case "", "no", "always", "on-failure", "unless-stopped":
-	default:
-		return errs.Invalid("restart policy %q%s: no, always, on-failure[:MAX] and unless-stopped are there", o.Restart,
-			errs.DidYouMean(o.Restart, []string{"always", "on-failure", "unless-stopped"}))
+	if o.Restart != "" {
+		if err := checkRestart(o.Restart); err != nil {
+			return err
+		}
 	}
 	if o.Remove && o.Restart != "" && o.Restart != "no" && o.Restart != "on-failure" {
 		return errs.Invalid(`the --rm option conflicts with --restart, when the restartPolicy is not "" and "no"`)
 	}
 	return nil
+}
+
+func checkRestart(policy string) error {
+	known := []string{"no", "always", "on-failure", "unless-stopped"}
+	if slices.Contains(known, policy) {
+		return nil
+	}
+	return errs.Invalid("restart policy %q%s: no, always, on-failure[:MAX] and unless-stopped are there", policy, errs.DidYouMean(policy, known[1:]))
 }
 
 // planVolumes resolves -v and the image's own volumes; an anonymous one gets a random name.
@@ -349,5 +358,19 @@ func (s *Service) planLog(_ context.Context, p *plan, _ *define.ImageConfig) err
 			return errs.Invalid("there is no log option %q%s: %s are there", key, errs.DidYouMean(key, known), strings.Join(known, ", "))
 		}
 	}
-	return nil
+	_, err := logSize(o)
+	return err
+}
+
+// logSize is the size that a log is kept to, 0 when --log-opt says none.
+func logSize(o *define.CreateOptions) (int64, error) {
+	text := o.LogOptions["max-size"]
+	if text == "" {
+		return 0, nil
+	}
+	size, err := units.FromHumanSize(text)
+	if err != nil || size < 0 {
+		return 0, errs.Invalid("log option max-size=%s is not a size: write a number with b, k, m or g", text)
+	}
+	return size, nil
 }

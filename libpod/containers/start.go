@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/conmon/protocol"
@@ -335,14 +334,11 @@ func (s *Service) request(c *locked, o StartOptions) (r protocol.Request, err er
 	if o.InitAll {
 		r.Mode = protocol.ModeCreate
 	}
-	size := opts.LogOptions["max-size"]
-	if size == "" && s.Config.Containers.LogSizeMax > 0 {
-		r.LogMaxSize = s.Config.Containers.LogSizeMax
+	if r.LogMaxSize, err = logSize(opts); err != nil {
+		return r, err
 	}
-	if size != "" {
-		if r.LogMaxSize, err = units.RAMInBytes(size); err != nil {
-			return r, errs.Invalid("log option max-size=%s: %v", size, err)
-		}
+	if r.LogMaxSize == 0 && s.Config.Containers.LogSizeMax > 0 {
+		r.LogMaxSize = s.Config.Containers.LogSizeMax
 	}
 	for key, value := range c.Config.Labels {
 		if label := opts.LogOptions["label"]; label != "" && slices.Contains(strings.Split(label, ","), key) {
