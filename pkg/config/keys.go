@@ -24,7 +24,6 @@ func notBuilt() []string {
 		"containers.label",
 		"containers.label_users",
 		"containers.log_path",
-		"containers.mounts",
 		"containers.prepare_volume_on_create",
 		"containers.userns_size",
 		"engine.active_service",
