@@ -41,7 +41,7 @@ func (s *Service) writeFiles(c *locked, root string) (list map[string]string, ho
 	}
 	s.shareFiles(&c.Config, files)
 	if !o.Rootfs {
-		_ = safepath.Symlink(root, "/proc/mounts", "/etc/mtab") // as docker and podman; no container fails for want of it
+		_ = safepath.Symlink(root, "/proc/mounts", "/etc/mtab") // as docker and podman, where the image has an /etc
 	}
 	if o.TZ != "" {
 		if err := writeTimezone(o.TZ, put); err != nil {

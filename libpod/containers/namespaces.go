@@ -45,6 +45,10 @@ func (s *Service) planMode(ctx context.Context, p *plan, flag string, mode *stri
 		if err != nil {
 			return err
 		}
+		if theirs := row.Config.Options.IPC; flag == "--ipc" && (theirs == "private" || theirs == "none") {
+			return errs.WithHint(errs.Conflict("the ipc namespace of container %q cannot be shared: it is %s", row.Config.Name, theirs),
+				"make it with --ipc=shareable")
+		}
 		*mode = "container:" + row.Config.ID
 		p.dependsOn = append(p.dependsOn, row.Config.ID)
 		return nil
@@ -93,17 +97,4 @@ func (s *Service) joined(ctx context.Context, c *define.ContainerConfig) (map[st
 		paths[kind] = fmt.Sprintf("/proc/%d/ns/%s", other.PID, procNames[kind])
 	}
 	return paths, nil
-}
-
-// shmOf returns the folder behind /dev/shm: the container's own, or that of the container whose ipc it shares.
-func (s *Service) shmOf(c *define.ContainerConfig) string {
-	switch mode := c.Options.IPC; {
-	case strings.HasPrefix(mode, "container:"):
-		return s.dir(strings.TrimPrefix(mode, "container:")) + "/shm"
-	case mode == "host":
-		return "/dev/shm"
-	case mode == "" || mode == "shareable":
-		return s.dir(c.ID) + "/shm"
-	}
-	return "" // a tmpfs that nobody else can mount
 }

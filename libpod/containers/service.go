@@ -6,7 +6,7 @@
 //
 //	GRAPHROOT/hull/containers/ID/   durable: ctr.log
 //	RUNTIMEDIR/KEY/c/ID/            while it runs: the OCI bundle (config.json), the monitor's files (conmon/protocol), the
-//	                                files mounted inside (hosts, hostname, resolv.conf, containerenv), shm/, exec/SESSION/
+//	                                files mounted inside (hosts, hostname, resolv.conf, containerenv), exec/SESSION/, shm/ of another container
 //	RUNTIMEDIR/KEY/netns/ID         its network namespace, when it has one of its own with an uplink
 //	RUNTIMEDIR/KEY/locks/ID         its lock
 package containers

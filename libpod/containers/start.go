@@ -7,11 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/libpod/define"
@@ -232,11 +229,9 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 	if c.run.NetNS != "" && c.Config.IDMap != nil {
 		joined["user"] = s.usernsPath(c.id())
 	}
-	shm := s.shmOf(&c.Config)
-	if shm == dir+"/shm" {
-		if err := mountShm(shm, c.Config.Options.ShmSize); err != nil {
-			return nil, nil, err
-		}
+	shm, err := s.sharedShm(ctx, c)
+	if err != nil {
+		return nil, nil, err
 	}
 	overlays, err := s.makeOverlays(&c.Config)
 	if err != nil {
@@ -281,16 +276,6 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 		return nil, nil, err
 	}
 	return data, made, nil
-}
-
-// mountShm mounts the memory file system that containers which share the ipc namespace see as /dev/shm.
-func mountShm(path string, size int64) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return err
-	}
-	options := "mode=1777,size=" + strconv.FormatInt(size, 10)
-	err := unix.Mount("shm", path, "tmpfs", unix.MS_NOEXEC|unix.MS_NOSUID|unix.MS_NODEV, options)
-	return os.NewSyscallError("mount /dev/shm", err)
 }
 
 // initPath finds the program of --init: the flag's, the configuration's, catatonit or tini.

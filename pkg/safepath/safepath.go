@@ -72,25 +72,35 @@ func MkdirAll(root, path string, mode os.FileMode) error {
 	return pathrs.MkdirAll(root, path, mode)
 }
 
-// Symlink makes a link to target at path inside root, and path's folder. What is there already stays.
+// Symlink makes a link to target at path inside root, whose folder has to be there. What is there already stays. None for kernels
+// before 5.6.
 func Symlink(root, target, path string) error {
 	dir, name := filepath.Split(path)
-	handle, err := pathrs.OpenInRoot(root, dir)
-	if errors.Is(err, os.ErrNotExist) {
-		if err := MkdirAll(root, dir, 0o755); err != nil {
-			return err
-		}
-		handle, err = pathrs.OpenInRoot(root, dir)
-	}
+	fd, err := openDir(root, dir)
 	if err != nil {
 		return err
 	}
-	defer handle.Close()
-	err = unix.Symlinkat(target, int(handle.Fd()), name)
+	defer unix.Close(fd)
+	err = unix.Symlinkat(target, fd, name)
 	if err == nil || errors.Is(err, unix.EEXIST) {
 		return nil
 	}
 	return &os.PathError{Op: "symlinkat", Path: path, Err: err}
+}
+
+// openDir opens a folder inside root as a place for others (open(2), O_PATH).
+func openDir(root, dir string) (int, error) {
+	at, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: root, Err: err}
+	}
+	defer unix.Close(at)
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	fd, err := unix.Openat2(at, dir, &how)
+	if err != nil {
+		return -1, &os.PathError{Op: "openat2", Path: filepath.Join(root, dir), Err: err}
+	}
+	return fd, nil
 }
 
 // Stat tells of what path leads to inside root.

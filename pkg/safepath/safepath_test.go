@@ -126,6 +126,12 @@ func open(t *testing.T, path string) *os.File {
 
 func TestSymlink(t *testing.T) {
 	root := t.TempDir()
+	if err := Symlink(root, "x", "/etc/mtab"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, target := range []string{"/proc/mounts", "/other"} {
 		if err := Symlink(root, target, "/etc/mtab"); err != nil {
 			t.Error(err)
