@@ -251,12 +251,12 @@ func (s *Service) removeDir(c *locked) error {
 // mendUnfinished looks after the rows that a dead process left with an intent. Rows whose lock is held are left to who
 // holds it. It costs one look at an index.
 func (s *Service) mendUnfinished(ctx context.Context) error {
-	rows, err := s.State.Unfinished(ctx)
+	ids, err := s.State.Unfinished(ctx)
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		if err := s.mendOne(ctx, row.Config.ID); err != nil {
+	for _, id := range ids {
+		if err := s.mendOne(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@
 package ocispec
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -66,20 +65,6 @@ func Make(in Input) (*specs.Spec, error) {
 		}
 	}
 	return s, nil
-}
-
-// Encode is the spec as the runtime reads it. The parts for other systems, which Make never fills, are hidden from
-// encoding/json: it would learn their types each time, a millisecond of each start.
-func Encode(s *specs.Spec) ([]byte, error) {
-	type absent *struct{}
-	return json.Marshal(struct {
-		*specs.Spec
-		Solaris absent `json:"solaris,omitempty"`
-		Windows absent `json:"windows,omitempty"`
-		VM      absent `json:"vm,omitempty"`
-		ZOS     absent `json:"zos,omitempty"`
-		FreeBSD absent `json:"freebsd,omitempty"`
-	}{Spec: s})
 }
 
 // workdir checks the folder that the user asked to work in: it is in the image or below a mount. One that the image asks

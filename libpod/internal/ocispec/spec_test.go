@@ -1,7 +1,6 @@
 package ocispec
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -261,20 +260,4 @@ func TestCgroup(t *testing.T) {
 	equal(t, "path below a parent", s.Linux.CgroupsPath, "/mine/hull-0123456789ab")
 	s = root(func(o *define.CreateOptions) { o.Cgroups = "disabled" })
 	equal(t, "path when disabled", s.Linux.CgroupsPath, "")
-}
-
-// TestEncode: what is hidden from encoding/json is what Make leaves empty.
-func TestEncode(t *testing.T) {
-	s := &specs.Spec{Version: Version, Hostname: "h", Linux: &specs.Linux{CgroupsPath: "/c"}, Annotations: map[string]string{"a": "b"}}
-	got, err := Encode(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("got %s, want %s", got, want)
-	}
 }

@@ -341,9 +341,9 @@ func (s *Store) Among(ctx context.Context, ids []string) ([]*Listed, error) {
 	return s.listed(ctx, "WHERE id IN (?"+strings.Repeat(",?", len(ids)-1)+") AND intent != 'create'", args...)
 }
 
-// Unfinished returns the rows with an intent: what a dead process left, or a living one is at.
-func (s *Store) Unfinished(ctx context.Context) ([]*Container, error) {
-	return s.containers(ctx, "WHERE intent != ''")
+// Unfinished returns the ids of the rows with an intent: what a dead process left, or a living one is at.
+func (s *Store) Unfinished(ctx context.Context) ([]string, error) {
+	return s.strings(ctx, "SELECT id FROM containers WHERE intent != ''")
 }
 
 // UsingImage returns the ids of the containers made from an image, also of those that are being created or removed.
