@@ -225,6 +225,7 @@ func NewExec(d Deps) *cobra.Command {
 		Example: "  hull exec web ls\n  hull exec -it web sh",
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		alone()
 		ctx := cmd.Context()
 		if o.NoSession && detach {
 			return errs.WithHint(errs.Invalid("--no-session and --detach cannot be used together"), "the id of a detached process is that of its session")

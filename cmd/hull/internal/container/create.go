@@ -25,6 +25,7 @@ func NewCreate(d Deps) *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		alone()
 		ctx := cmd.Context()
 		if _, err := attachments(attach, false, false); err != nil {
 			return err
@@ -71,6 +72,7 @@ func NewRun(d Deps) *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		alone()
 		e, err := d.Engine(cmd.Context())
 		if err != nil {
 			return err

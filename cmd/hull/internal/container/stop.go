@@ -204,6 +204,7 @@ func NewCleanup(d Deps) *cobra.Command {
 		Example: "  hull container cleanup --latest\n  hull container cleanup --all",
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		alone()
 		ctx := cmd.Context()
 		e, err := d.Engine(ctx)
 		if err != nil {
