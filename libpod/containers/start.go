@@ -18,6 +18,7 @@ import (
 	"hull.dev/hull/pkg/cleanup"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/leanjson"
 	"hull.dev/hull/pkg/network/wire"
 )
 
@@ -271,7 +272,7 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 	if err != nil {
 		return nil, nil, err
 	}
-	data, err := ocispec.Encode(spec)
+	data, err := leanjson.Marshal(spec)
 	if err != nil {
 		return nil, nil, err
 	}

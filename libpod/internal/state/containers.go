@@ -14,6 +14,7 @@ import (
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/leanjson"
 )
 
 // Intents of a container's row.
@@ -156,11 +157,11 @@ func (s *Store) UpdateContainer(ctx context.Context, c *define.ContainerConfig, 
 func encode(c *define.ContainerConfig) (brief, config string, err error) {
 	listed := c.Listed()
 	listed.ID, listed.Name, listed.ImageID = "", "", ""
-	short, err := json.Marshal(listed)
+	short, err := leanjson.Marshal(listed)
 	if err != nil {
 		return "", "", err
 	}
-	whole, err := json.Marshal(c)
+	whole, err := leanjson.Marshal(c)
 	return string(short), string(whole), err
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/pkg/leanjson"
 	"hull.dev/hull/pkg/network"
 )
 
@@ -54,7 +55,7 @@ func scanRun(row scanner) (*Run, error) {
 
 // PutRun writes a run with its intent.
 func (s *Store) PutRun(ctx context.Context, r *Run) error {
-	data, err := json.Marshal(r)
+	data, err := leanjson.Marshal(r)
 	if err != nil {
 		return err
 	}
