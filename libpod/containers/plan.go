@@ -8,10 +8,10 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/docker/go-units"
 
@@ -21,12 +21,20 @@ import (
 	"hull.dev/hull/pkg/signals"
 )
 
-// nameForm is what podman takes for a name of a container or volume.
-var nameForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+// isName reports whether podman takes a text for the name of a container or volume.
+func isName(text string) bool {
+	for i, r := range text {
+		letter := r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
+		if !letter && (i == 0 || !strings.ContainsRune("_.-", r)) {
+			return false
+		}
+	}
+	return text != ""
+}
 
 // CheckName refuses what no container can be called.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) {
+	if !isName(name) {
 		return errs.WithHint(errs.Invalid("%q is no name for a container", name),
 			"begin with a letter or digit, go on with letters, digits, '_', '.' and '-'")
 	}
@@ -230,7 +238,7 @@ func (s *Service) planVolumes(ctx context.Context, p *plan, image *define.ImageC
 		v := define.NamedVolume{Name: m.Source, Dest: dest, Options: m.Options}
 		if v.Name == "" {
 			v.Name, v.Anonymous = newID(), true
-		} else if !nameForm.MatchString(v.Name) {
+		} else if !isName(v.Name) {
 			return errs.WithHint(errs.Invalid("%q is no name for a volume", v.Name), "a folder of the host begins with / or .")
 		}
 		c.Volumes = append(c.Volumes, v)

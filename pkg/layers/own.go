@@ -16,6 +16,7 @@ import (
 	"hull.dev/hull/pkg/cleanup"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
+	"hull.dev/hull/pkg/mountin"
 	"hull.dev/hull/pkg/reference"
 	"hull.dev/hull/pkg/spread"
 )
@@ -131,7 +132,7 @@ func (s *Store) makeOwn(id, top string, volatile bool) (bool, error) {
 		return false, err
 	}
 	dir := s.ownDir(id)
-	if len(overlayOptions(dir, below, volatile)) >= os.Getpagesize() {
+	if len(overlayOptions(dir+"/", below, volatile)) >= os.Getpagesize() {
 		return false, nil
 	}
 	if err := spread.MkdirAll(dir, 0o700); err != nil {
@@ -198,8 +199,9 @@ func (s *Store) lowers(id string) ([]string, error) {
 	return lowersOf(s.overlayHome(), string(lower)), nil
 }
 
+// overlayOptions are for a layer of which dir is what comes before the names of its folders.
 func overlayOptions(dir string, below []string, volatile bool) string {
-	options := "lowerdir=" + strings.Join(below, ":") + ",upperdir=" + dir + "/diff,workdir=" + dir + "/work"
+	options := "lowerdir=" + strings.Join(below, ":") + ",upperdir=" + dir + "diff,workdir=" + dir + "work"
 	if unshare.IsRootless() { // as the library has it: trusted.* is not a user's to write
 		options += ",userxattr"
 	}
@@ -228,9 +230,9 @@ func (s *Store) mountOwn(id string) (string, error) {
 			return "", err
 		}
 	}
-	err = unix.Mount("overlay", merged, "overlay", 0, overlayOptions(dir, below, volatile))
+	err = mountOverlay(dir, below, volatile)
 	if volatile && errors.Is(err, unix.EINVAL) { // a kernel before 5.11
-		err = unix.Mount("overlay", merged, "overlay", 0, overlayOptions(dir, below, false))
+		err = mountOverlay(dir, below, false)
 	}
 	if errors.Is(err, unix.ENOENT) {
 		return "", errs.WithHint(errs.NotFound("the image below container %q is not in the store any more", short(id)), "load or pull it again")
@@ -239,9 +241,27 @@ func (s *Store) mountOwn(id string) (string, error) {
 		err = unix.EROFS
 	}
 	if err != nil {
-		return "", fmt.Errorf("mount container %q: %w", short(id), classed(os.NewSyscallError("mount overlay", err)))
+		return "", fmt.Errorf("mount container %q: %w", short(id), classed(err))
 	}
 	return merged, nil
+}
+
+// mountOverlay mounts at dir/merged. The options are short where they can be: everybody who reads the list of mounts pays for them.
+func mountOverlay(dir string, below []string, volatile bool) error {
+	near := make([]string, len(below))
+	for i, path := range below {
+		from, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		near[i] = from
+	}
+	err := mountin.Mount(dir, "overlay", "merged", "overlay", overlayOptions("", near, volatile))
+	if errors.Is(err, mountin.ErrNoWayBack) {
+		dir += "/"
+		err = os.NewSyscallError("mount", unix.Mount("overlay", dir+"merged", "overlay", 0, overlayOptions(dir, below, volatile)))
+	}
+	return err
 }
 
 // mounted reports whether merged, which lies in dir, is the root of a mount.

@@ -38,7 +38,7 @@ var leaves = map[string]string{
 	"pkg/gpg":                    "pkg/errs",
 	"pkg/imagecopy":              "pkg/errs",
 	"pkg/journal":                "pkg/errs",
-	"pkg/layers":                 "pkg/cleanup pkg/errs pkg/failpoint pkg/reference pkg/safepath pkg/spread pkg/thread",
+	"pkg/layers":                 "pkg/cleanup pkg/errs pkg/failpoint pkg/mountin pkg/reference pkg/safepath pkg/spread pkg/thread",
 	"pkg/moment":                 "pkg/errs",
 	"pkg/network":                "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile",
 	"pkg/network/bridge":         "pkg/errs pkg/netns pkg/network",
@@ -71,8 +71,8 @@ var pure = map[string]string{
 
 // onlyIn says where a package may be imported; elsewhere it goes by a door of ours.
 var onlyIn = map[string]string{
-	"C":                           "pkg/rootless pkg/hugeheap pkg/sqlheap pkg/transfer/confine pkg/transfer/unpacker",
-	"unsafe":                      "pkg/rootless pkg/netns pkg/transfer conmon",
+	"C":                           "pkg/rootless pkg/hugeheap pkg/mountin pkg/sqlheap pkg/transfer/confine pkg/transfer/unpacker",
+	"unsafe":                      "pkg/rootless pkg/mountin pkg/netns pkg/transfer conmon",
 	"os/exec":                     "pkg/gpg pkg/imagecopy pkg/journal pkg/network/uplink pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
 	"database/sql":                "libpod/internal/state",
 	"github.com/mattn/go-sqlite3": "libpod/internal/state",

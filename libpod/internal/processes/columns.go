@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moby/sys/capability"
@@ -21,7 +22,7 @@ var ErrUnknown = errors.New("unknown format descriptor")
 var Default = []string{"user", "pid", "ppid", "pcpu", "etime", "tty", "time", "args"}
 
 // Descriptors are all columns, sorted.
-func Descriptors() []string { return slices.Sorted(maps.Keys(columns)) }
+func Descriptors() []string { return slices.Sorted(maps.Keys(columns())) }
 
 // column is a heading and what stands below it.
 type column struct {
@@ -39,44 +40,49 @@ type table struct {
 	lastCap            int
 }
 
-var columns = map[string]column{
-	"args":    {"COMMAND", func(_ *table, p *process) string { return p.args }},
-	"capamb":  {"AMBIENT CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapAmb"]) }},
-	"capbnd":  {"BOUNDING CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapBnd"]) }},
-	"capeff":  {"EFFECTIVE CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapEff"]) }},
-	"capinh":  {"INHERITED CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapInh"]) }},
-	"capprm":  {"PERMITTED CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapPrm"]) }},
-	"comm":    {"COMMAND", func(_ *table, p *process) string { return p.comm }},
-	"etime":   {"ELAPSED", func(_ *table, p *process) string { return p.age.String() }},
-	"group":   {"GROUP", func(t *table, p *process) string { return t.groups.of(toInside(t.gids, p.gids[1])) }},
-	"groups":  {"GROUPS", func(t *table, p *process) string { return t.all(p, t.groups) }},
-	"hgroup":  {"HGROUP", func(t *table, p *process) string { return t.hostGroups.of(toOutside(t.hostGIDs, p.gids[1])) }},
-	"hgroups": {"HGROUPS", func(t *table, p *process) string { return t.allHost(p) }},
-	"hpid":    {"HPID", func(_ *table, p *process) string { return strconv.Itoa(p.hostPID) }},
-	"huser":   {"HUSER", func(t *table, p *process) string { return t.hostUsers.of(toOutside(t.hostUIDs, p.uids[1])) }},
-	"label":   {"LABEL", func(_ *table, p *process) string { return p.label }},
-	"nice":    {"NI", func(_ *table, p *process) string { return strconv.Itoa(p.nice) }},
-	"pcpu":    {"%CPU", func(_ *table, p *process) string { return percent(p.cpu, p.age) }},
-	"pgid":    {"PGID", func(_ *table, p *process) string { return strconv.Itoa(p.pgid) }},
-	"pid":     {"PID", func(_ *table, p *process) string { return strconv.Itoa(p.pid) }},
-	"ppid":    {"PPID", func(_ *table, p *process) string { return strconv.Itoa(p.ppid) }},
-	"rgroup":  {"RGROUP", func(t *table, p *process) string { return t.groups.of(toInside(t.gids, p.gids[0])) }},
-	"rss":     {"RSS", func(_ *table, p *process) string { return strconv.FormatInt(p.rss, 10) }},
-	"ruser":   {"RUSER", func(t *table, p *process) string { return t.users.of(toInside(t.uids, p.uids[0])) }},
-	"seccomp": {"SECCOMP", func(_ *table, p *process) string { return p.seccomp }},
-	"state":   {"STATE", func(_ *table, p *process) string { return p.state }},
-	"stime":   {"STIME", func(_ *table, p *process) string { return p.started.Round(time.Second).String() }},
-	"time":    {"TIME", func(_ *table, p *process) string { return p.cpu.String() }},
-	"tty":     {"TTY", func(_ *table, p *process) string { return terminal(p.tty) }},
-	"user":    {"USER", func(t *table, p *process) string { return t.users.of(toInside(t.uids, p.uids[1])) }},
-	"vsz":     {"VSZ", func(_ *table, p *process) string { return strconv.FormatInt(p.vsz, 10) }},
-}
+// columns are made when top asks for them: every command of hull would make them at its start.
+var columns = sync.OnceValue(func() map[string]column {
+	return map[string]column{
+		"args":    {"COMMAND", func(_ *table, p *process) string { return p.args }},
+		"capamb":  {"AMBIENT CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapAmb"]) }},
+		"capbnd":  {"BOUNDING CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapBnd"]) }},
+		"capeff":  {"EFFECTIVE CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapEff"]) }},
+		"capinh":  {"INHERITED CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapInh"]) }},
+		"capprm":  {"PERMITTED CAPS", func(t *table, p *process) string { return t.capabilities(p.caps["CapPrm"]) }},
+		"comm":    {"COMMAND", func(_ *table, p *process) string { return p.comm }},
+		"etime":   {"ELAPSED", func(_ *table, p *process) string { return p.age.String() }},
+		"group":   {"GROUP", func(t *table, p *process) string { return t.groups.of(toInside(t.gids, p.gids[1])) }},
+		"groups":  {"GROUPS", func(t *table, p *process) string { return t.all(p, t.groups) }},
+		"hgroup":  {"HGROUP", func(t *table, p *process) string { return t.hostGroups.of(toOutside(t.hostGIDs, p.gids[1])) }},
+		"hgroups": {"HGROUPS", func(t *table, p *process) string { return t.allHost(p) }},
+		"hpid":    {"HPID", func(_ *table, p *process) string { return strconv.Itoa(p.hostPID) }},
+		"huser":   {"HUSER", func(t *table, p *process) string { return t.hostUsers.of(toOutside(t.hostUIDs, p.uids[1])) }},
+		"label":   {"LABEL", func(_ *table, p *process) string { return p.label }},
+		"nice":    {"NI", func(_ *table, p *process) string { return strconv.Itoa(p.nice) }},
+		"pcpu":    {"%CPU", func(_ *table, p *process) string { return percent(p.cpu, p.age) }},
+		"pgid":    {"PGID", func(_ *table, p *process) string { return strconv.Itoa(p.pgid) }},
+		"pid":     {"PID", func(_ *table, p *process) string { return strconv.Itoa(p.pid) }},
+		"ppid":    {"PPID", func(_ *table, p *process) string { return strconv.Itoa(p.ppid) }},
+		"rgroup":  {"RGROUP", func(t *table, p *process) string { return t.groups.of(toInside(t.gids, p.gids[0])) }},
+		"rss":     {"RSS", func(_ *table, p *process) string { return strconv.FormatInt(p.rss, 10) }},
+		"ruser":   {"RUSER", func(t *table, p *process) string { return t.users.of(toInside(t.uids, p.uids[0])) }},
+		"seccomp": {"SECCOMP", func(_ *table, p *process) string { return p.seccomp }},
+		"state":   {"STATE", func(_ *table, p *process) string { return p.state }},
+		"stime":   {"STIME", func(_ *table, p *process) string { return p.started.Round(time.Second).String() }},
+		"time":    {"TIME", func(_ *table, p *process) string { return p.cpu.String() }},
+		"tty":     {"TTY", func(_ *table, p *process) string { return terminal(p.tty) }},
+		"user":    {"USER", func(t *table, p *process) string { return t.users.of(toInside(t.uids, p.uids[1])) }},
+		"vsz":     {"VSZ", func(_ *table, p *process) string { return strconv.FormatInt(p.vsz, 10) }},
+	}
+})
 
 // aix are the short names of ps(1), "AIX FORMAT DESCRIPTORS".
-var aix = map[string]string{
-	"%C": "pcpu", "%G": "group", "%P": "ppid", "%U": "user", "%a": "args", "%c": "comm", "%g": "rgroup", "%n": "nice",
-	"%p": "pid", "%r": "pgid", "%t": "etime", "%u": "ruser", "%x": "time", "%y": "tty", "%z": "vsz",
-}
+var aix = sync.OnceValue(func() map[string]string {
+	return map[string]string{
+		"%C": "pcpu", "%G": "group", "%P": "ppid", "%U": "user", "%a": "args", "%c": "comm", "%g": "rgroup", "%n": "nice",
+		"%p": "pid", "%r": "pgid", "%t": "etime", "%u": "ruser", "%x": "time", "%y": "tty", "%z": "vsz",
+	}
+})
 
 // Parse returns the columns that words ask for, each a descriptor or several with commas between; Default for none. A
 // word that is none is an error with ErrUnknown in it.
@@ -84,10 +90,10 @@ func Parse(words []string) ([]string, error) {
 	var list []string
 	for _, word := range words {
 		for name := range strings.SplitSeq(word, ",") {
-			if long, ok := aix[name]; ok {
+			if long, ok := aix()[name]; ok {
 				name = long
 			}
-			if _, ok := columns[name]; !ok && name != "" {
+			if _, ok := columns()[name]; !ok && name != "" {
 				return nil, fmt.Errorf("%w %q", ErrUnknown, name)
 			}
 			if name != "" {
@@ -126,12 +132,12 @@ func Table(of Of, descriptors []string, now time.Time) ([][]string, error) {
 	}
 	rows := [][]string{nil}
 	for _, d := range descriptors {
-		rows[0] = append(rows[0], columns[d].heading)
+		rows[0] = append(rows[0], columns()[d].heading)
 	}
 	for _, p := range list {
 		var row []string
 		for _, d := range descriptors {
-			row = append(row, columns[d].text(t, p))
+			row = append(row, columns()[d].text(t, p))
 		}
 		rows = append(rows, row)
 	}
