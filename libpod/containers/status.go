@@ -22,7 +22,8 @@ func (s *Service) view(row *state.Container, run *state.Run) *define.Container {
 }
 
 func (s *Service) seen(row *state.Container, run *state.Run, g glance) *define.Container {
-	return &define.Container{Config: row.Config, ContainerState: s.stateOf(row.Config.ID, &row.Life, run, g)}
+	id := row.Config.ID
+	return &define.Container{Config: row.Config, ContainerState: stateOf(&row.Life, run, g), Dir: s.dir(id), StaticDir: s.staticDir(id)}
 }
 
 // glance is what is seen of a container's process: what its monitor wrote last, and whether there is such a process.
@@ -61,10 +62,9 @@ func (g *glance) hasProcess() bool {
 }
 
 // stateOf is what row, run and a glance at what runs come to.
-func (s *Service) stateOf(id string, row *state.Life, run *state.Run, g glance) define.ContainerState {
+func stateOf(row *state.Life, run *state.Run, g glance) define.ContainerState {
 	c := define.ContainerState{
 		Status: define.StatusExited, Intent: row.Intent, Started: row.Started, Exit: row.Exit,
-		Dir: s.dir(id), StaticDir: s.staticDir(id),
 	}
 	if row.Started.IsZero() {
 		c.Status = define.StatusCreated
@@ -186,7 +186,7 @@ func (s *Service) List(ctx context.Context, all bool) ([]*define.ListedContainer
 	list := make([]*define.ListedContainer, 0, len(rows))
 	for _, row := range rows {
 		id := row.Config.ID
-		if state := s.stateOf(id, &row.Life, runs[id], seen[id]); all || state.Status.Alive() {
+		if state := stateOf(&row.Life, runs[id], seen[id]); all || state.Status.Alive() {
 			list = append(list, &define.ListedContainer{Config: row.Config, ContainerState: state})
 		}
 	}

@@ -15,16 +15,15 @@ import (
 // A process is dead for some milliseconds before its monitor has its exit code: while the runtime that started it is still
 // about to end it is that one's zombie. Until then its code is not 0 but unknown, unless the monitor is dead too.
 func TestProcessEndsBeforeItsMonitorKnows(t *testing.T) {
-	s := &Service{Dirs: Dirs{Volatile: t.TempDir()}}
 	gone := glance{Status: protocol.Status{State: protocol.StateRunning, PID: 1 << 30, PIDStart: 1, MonitorPID: 7}}
-	if c := s.stateOf("x", &state.Life{}, &state.Run{}, gone); c.Status.Alive() || c.Exit.Code != lostCode || c.Monitor != 0 {
+	if c := stateOf(&state.Life{}, &state.Run{}, gone); c.Status.Alive() || c.Exit.Code != lostCode || c.Monitor != 0 {
 		t.Errorf("without a monitor it is %s, code %d, monitor %d", c.Status, c.Exit.Code, c.Monitor)
 	}
 	gone.watched = true
-	if c := s.stateOf("x", &state.Life{}, &state.Run{}, gone); c.Status != define.StatusStopping || c.PID != 0 || c.Monitor != 7 {
+	if c := stateOf(&state.Life{}, &state.Run{}, gone); c.Status != define.StatusStopping || c.PID != 0 || c.Monitor != 7 {
 		t.Errorf("with a monitor it is %s, pid %d, monitor %d", c.Status, c.PID, c.Monitor)
 	}
-	removed := s.stateOf("x", &state.Life{Intent: state.IntentRemove}, &state.Run{}, gone)
+	removed := stateOf(&state.Life{Intent: state.IntentRemove}, &state.Run{}, gone)
 	if removed.Status != define.StatusRemoving {
 		t.Errorf("one that is being removed is %s", removed.Status)
 	}

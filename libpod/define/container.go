@@ -161,6 +161,8 @@ type Exit struct {
 type Container struct {
 	Config ContainerConfig
 	ContainerState
+	Dir       string // runtime directory of the container
+	StaticDir string // durable directory of the container
 }
 
 // ListedContainer is what a list knows of a container at one moment.
@@ -183,8 +185,6 @@ type ContainerState struct {
 	IPs       []string // addresses inside the container
 	Networks  []Joined // named networks that a running container is on
 	Execs     []string // ids of live exec sessions
-	Dir       string   // runtime directory of the container
-	StaticDir string   // durable directory of the container
 }
 
 // Running reports whether there is a process or will be one without a command of the user.
