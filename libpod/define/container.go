@@ -173,18 +173,18 @@ type ListedContainer struct {
 
 // ContainerState is what changes while a container exists.
 type ContainerState struct {
-	Status    Status
-	Intent    string    // what a process has begun and not finished: "", create, start, stop, rm, rename, cleanup
-	PID       int       // of the main process, in the initial pid namespace; 0 when there is none
-	Monitor   int       // pid of hull-conmon, or 0
-	Started   time.Time // zero: never
-	Exit      Exit      // of the last run; Exit.At is zero when there was none
-	Restarts  int
-	Mount     string   // where the root file system is mounted, or ""
-	NetNS     string   // path of the network namespace, or ""
-	IPs       []string // addresses inside the container
-	Networks  []Joined // named networks that a running container is on
-	Execs     []string // ids of live exec sessions
+	Status   Status
+	Intent   string    // what a process has begun and not finished: "", create, start, stop, rm, rename, cleanup
+	PID      int       // of the main process, in the initial pid namespace; 0 when there is none
+	Monitor  int       // pid of hull-conmon, or 0
+	Started  time.Time // zero: never
+	Exit     Exit      // of the last run; Exit.At is zero when there was none
+	Restarts int
+	Mount    string   // where the root file system is mounted, or ""
+	NetNS    string   // path of the network namespace, or ""
+	IPs      []string // addresses inside the container
+	Networks []Joined // named networks that a running container is on
+	Execs    []string // ids of live exec sessions
 }
 
 // Running reports whether there is a process or will be one without a command of the user.

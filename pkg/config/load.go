@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -220,12 +219,12 @@ func field(t reflect.Type, key string) (reflect.StructField, bool) {
 	if t.Kind() != reflect.Struct {
 		return reflect.StructField{}, false
 	}
-	fields := reflect.VisibleFields(t)
-	i := slices.IndexFunc(fields, func(f reflect.StructField) bool { return f.Tag.Get("toml") == key })
-	if i < 0 {
-		return reflect.StructField{}, false
+	for f := range t.Fields() {
+		if f.Tag.Get("toml") == key {
+			return f, true
+		}
 	}
-	return fields[i], true
+	return reflect.StructField{}, false
 }
 
 // value is what a key of a struct is set to; of a key in a map it is the map.
