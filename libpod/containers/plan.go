@@ -314,7 +314,7 @@ func (s *Service) planSecurity(_ context.Context, p *plan, _ *define.ImageConfig
 	if err != nil {
 		return err
 	}
-	if path := s.Config.Containers.SeccompProfile; opts.Seccomp == "" && path != "" && path != "unconfined" {
+	if path := s.Config.Containers.SeccompProfile; opts.Seccomp == "" && path != "" && path != ocispec.Unconfined {
 		if _, err := os.Stat(path); err != nil { // what is in it is seen when it is used
 			return errs.WithHint(fmt.Errorf("seccomp profile %q: %w", path, err), "it is seccomp_profile in containers.conf")
 		}

@@ -2,25 +2,27 @@ package containers
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/pkg/atomicfile"
 	"hull.dev/hull/pkg/ociruntime"
 )
 
 // crun 1.8 compiles the seccomp profile anew at each start, which takes a third of the whole start. It leaves the result
 // in its state folder and takes one back through an annotation (crun(1), "run.oci.seccomp_bpf_data"). So the program is
-// kept, in GRAPHROOT/hull/seccomp/KEY.bpf, mode 0600, under a key of all that it follows from: the profile in the spec,
-// the runtime's own file, the kernel's release. A runtime whose file does not hold the annotation's name is never given
+// kept, in GRAPHROOT/hull/seccomp/KEY.bpf, mode 0600, under a key of all that it follows from: the profile's file, the container's
+// capabilities, the runtime's own file, the kernel's release. A runtime whose file does not hold the annotation's name is never given
 // it: it would run the container without a filter.
 const bpfAnnotation = "run.oci.seccomp_bpf_data"
 
@@ -30,44 +32,50 @@ type filter struct {
 	made string // where the runtime leaves it
 }
 
-// reuseFilter puts a kept program into the spec in place of its profile. What it returns keeps one after the start.
-func (s *Service) reuseFilter(r ociruntime.Runtime, id string, spec *specs.Spec) (*filter, error) {
-	if spec.Linux.Seccomp == nil || r.Name() != "crun" {
-		return nil, nil
+// setFilter puts the container's profile into the spec, or the program that was kept of it. What it returns keeps one after the start.
+func (s *Service) setFilter(r ociruntime.Runtime, in *ocispec.Input, spec *specs.Spec) (*filter, error) {
+	from, err := ocispec.Filter(in)
+	if err != nil || from == ocispec.Unconfined {
+		return nil, err
 	}
-	key, err := filterKey(r.Path, spec.Linux.Seccomp)
+	if r.Name() != "crun" {
+		return nil, ocispec.SetFilter(spec, from)
+	}
+	key, err := filterKey(r.Path, from, spec)
 	if err != nil {
 		return nil, err
 	}
 	f := &filter{
 		path: filepath.Join(s.Dirs.Static, "seccomp", key+".bpf"),
-		made: filepath.Join(s.runtimeRoot(r), id, "seccomp.bpf"),
+		made: filepath.Join(s.runtimeRoot(r), in.Config.ID, "seccomp.bpf"),
 	}
 	program, err := os.ReadFile(f.path)
 	if err != nil || !isFilter(program) {
-		return f, nil //nolint:nilerr // not kept yet, or not to be read: crun makes it
+		return f, ocispec.SetFilter(spec, from) // not kept yet, or not to be read: crun makes it
 	}
-	spec.Linux.Seccomp = nil
 	spec.Annotations[bpfAnnotation] = base64.StdEncoding.EncodeToString(program)
 	return nil, nil
 }
 
-func filterKey(runtime string, profile *specs.LinuxSeccomp) (string, error) {
-	text, err := json.Marshal(profile)
-	if err != nil {
-		return "", err
-	}
-	var st unix.Stat_t
-	if err := unix.Stat(runtime, &st); err != nil {
-		return "", fmt.Errorf("look at the OCI runtime %q: %w", runtime, err)
+// filterKey is of all that a program follows from. A file is known by what changes with what is in it; the built-in profile is in
+// hull's own.
+func filterKey(runtime, profile string, spec *specs.Spec) (string, error) {
+	h := sha256.New()
+	for _, path := range []string{runtime, cmp.Or(profile, "/proc/self/exe")} {
+		var st unix.Stat_t
+		if err := unix.Stat(path, &st); err != nil {
+			return "", &os.PathError{Op: "stat", Path: path, Err: err}
+		}
+		_, _ = fmt.Fprintln(h, path, st.Dev, st.Ino, st.Size, st.Mtim, st.Ctim)
 	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return "", os.NewSyscallError("uname", err)
 	}
-	h := sha256.New()
-	h.Write(fmt.Appendln(nil, runtime, st.Ino, st.Size, st.Mtim, st.Ctim, unix.ByteSliceToString(name.Release[:]), unix.ByteSliceToString(name.Machine[:])))
-	h.Write(text)
+	_, _ = fmt.Fprintln(h, unix.ByteSliceToString(name.Release[:]), unix.ByteSliceToString(name.Machine[:]))
+	if c := spec.Process.Capabilities; c != nil {
+		_, _ = fmt.Fprintln(h, slices.Sorted(slices.Values(c.Bounding)))
+	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 

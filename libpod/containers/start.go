@@ -245,7 +245,7 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 	in := ocispec.Input{
 		Config: &c.Config, Rootfs: root, Dir: dir, Volumes: map[string]string{}, Overlays: overlays, Joined: joined, NetNS: c.run.NetNS,
 		Shm: shm, Files: files, Home: home, Rootless: !s.Root,
-		Capabilities: s.Config.Containers.DefaultCapabilities.Values, Seccomp: s.Config.Containers.SeccompProfile,
+		Capabilities: s.Config.Containers.DefaultCapabilities.Values, Seccomp: s.Config.Containers.Seccomp(),
 		Ulimits: s.Config.Containers.DefaultUlimits.Values, PidsLimit: s.Config.Containers.PidsLimit,
 		Sysctls: s.Config.Containers.DefaultSysctls.Values,
 	}
@@ -268,7 +268,7 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err := s.reuseFilter(runtime, c.id(), spec)
+	made, err := s.setFilter(runtime, &in, spec)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -66,7 +66,7 @@ func (s *Service) host(ctx context.Context) (*define.HostInfo, error) {
 		Slirp4NetNS: s.uplinkInfo(ctx, "slirp4netns"), Pasta: s.uplinkInfo(ctx, "pasta"),
 		RemoteSocket: remoteSocket(),
 		Security: define.SecurityInfo{
-			Rootless: !s.Root, SECCOMPEnabled: fileExists("/proc/sys/kernel/seccomp"), SECCOMPProfilePath: s.Config.Containers.SeccompProfile,
+			Rootless: !s.Root, SECCOMPEnabled: fileExists("/proc/sys/kernel/seccomp"), SECCOMPProfilePath: s.Config.Containers.Seccomp(),
 			AppArmorEnabled: strings.HasPrefix(firstLine("/sys/module/apparmor/parameters/enabled"), "Y") && s.Root,
 			SELinuxEnabled:  fileExists("/sys/fs/selinux/enforce"),
 		},

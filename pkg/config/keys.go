@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -189,6 +190,20 @@ func (c *Config) word(key string, v reflect.Value, words []string) error {
 
 func (c *Config) wrong(key, value, hint string) error {
 	return errs.WithHint(errs.Invalid("%s: key %q is %q", c.set[key], key, value), "%s", hint)
+}
+
+// Seccomp is seccomp_profile, or where that is "" the profile that the machine has for all engines, as containers.conf(5) has them: "" is
+// the built-in one.
+func (c *Containers) Seccomp() string {
+	if c.SeccompProfile != "" {
+		return c.SeccompProfile
+	}
+	for _, path := range []string{"/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"} {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return ""
 }
 
 // ShmBytes is shm_size in bytes.

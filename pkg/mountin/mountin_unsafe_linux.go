@@ -15,7 +15,8 @@ import (
 	"unsafe"
 )
 
-// ErrNoWayBack is the error when the process is in a folder that it could not enter again: nothing is mounted.
+// ErrNoWayBack is the error when the process is in a folder that it could not enter again, or may not have one for a thread: nothing is
+// mounted.
 var ErrNoWayBack = errors.New("the working folder cannot be entered again")
 
 // Mount is mount(2) with paths, those in options too, from dir on. dir is absolute.

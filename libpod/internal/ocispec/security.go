@@ -1,13 +1,11 @@
 package ocispec
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"hull.dev/hull/pkg/errs"
@@ -105,30 +103,6 @@ func security(in *Input, s *specs.Spec) error {
 			s.Mounts[i].Options = append(s.Mounts[i].Options, o.ProcOpts...)
 		}
 	}
-	return seccompProfile(in, o.Seccomp, s)
-}
-
-func seccompProfile(in *Input, profile string, s *specs.Spec) (err error) {
-	if profile == "" {
-		if in.Config.Options.Privileged {
-			return nil
-		}
-		profile = in.Seccomp
-	}
-	switch profile {
-	case "unconfined":
-		return nil
-	case "":
-		s.Linux.Seccomp, err = seccomp.GetDefaultProfile(s)
-		return err
-	}
-	data, err := os.ReadFile(profile)
-	if err != nil {
-		return errs.Invalid("seccomp profile: %v", err)
-	}
-	if s.Linux.Seccomp, err = seccomp.LoadProfile(string(data), s); err != nil {
-		return errs.Invalid("seccomp profile %q: %v", profile, err)
-	}
 	return nil
 }
 
@@ -140,19 +114,4 @@ func unmasked(paths, unmask []string) []string {
 			return strings.EqualFold(pattern, "all") || (err == nil && match)
 		})
 	})
-}
-
-// CheckSeccomp reads a profile so that a wrong one is told at create.
-func CheckSeccomp(path string) error {
-	if path == "" || path == "unconfined" {
-		return nil
-	}
-	data, err := os.ReadFile(path)
-	if err == nil {
-		_, err = seccomp.LoadProfile(string(data), &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}})
-	}
-	if err != nil {
-		return fmt.Errorf("seccomp profile %q: %w", path, err)
-	}
-	return nil
 }

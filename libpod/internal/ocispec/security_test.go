@@ -201,6 +201,15 @@ func TestSeccomp(t *testing.T) {
 			t.Errorf("quotactl without SYS_ADMIN: %v, with it: %v", mounts(), mounts("SYS_ADMIN"))
 		}
 	})
+	t.Run("a container in the container can be made", func(t *testing.T) {
+		s := with(t, nil)
+		for _, call := range nested {
+			rules := slices.DeleteFunc(slices.Clone(s.Linux.Seccomp.Syscalls), func(c specs.LinuxSyscall) bool { return !slices.Contains(c.Names, call) })
+			if len(rules) != 1 || rules[0].Action != specs.ActAllow || len(rules[0].Args) > 0 {
+				t.Errorf("%s: %+v", call, rules)
+			}
+		}
+	})
 	for _, path := range []string{bad, "/nonexistent/profile"} {
 		_, err := tryWith(t, func(_ *Input, o *define.CreateOptions) { o.SecurityOpts = []string{"seccomp=" + path} })
 		refused(t, err, path)

@@ -72,7 +72,15 @@ func tryWith(t *testing.T, change func(*Input, *define.CreateOptions)) (*specs.S
 	if change != nil {
 		change(&in, &in.Config.Options)
 	}
-	return Make(in)
+	s, err := Make(in)
+	if err != nil {
+		return nil, err
+	}
+	from, err := Filter(&in)
+	if err != nil {
+		return nil, err
+	}
+	return s, SetFilter(s, from)
 }
 
 func equal(t *testing.T, what string, got, want any) {
