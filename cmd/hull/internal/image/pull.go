@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,7 @@ func NewPull(d Deps) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			runtime.GOMAXPROCS(1) // it waits for hull-image, and the processors are that one's
 			return d.do(cmd.Context(), func(e Engine) error { return d.pull(cmd.Context(), e, args, o) })
 		},
 	}
