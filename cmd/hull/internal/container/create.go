@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,6 +62,14 @@ type runOptions struct {
 	attach           []string
 }
 
+// makesNetwork reports whether a container of these networks has one made for it, beside the rest.
+func makesNetwork(networks []string) bool {
+	if len(networks) != 1 {
+		return true
+	}
+	return networks[0] != "none" && networks[0] != "host" && !strings.HasPrefix(networks[0], "container:")
+}
+
 // NewRun makes "hull run".
 func NewRun(d Deps) *cobra.Command {
 	flags := ctrflags.New()
@@ -72,7 +81,6 @@ func NewRun(d Deps) *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		alone()
 		e, err := d.Engine(cmd.Context())
 		if err != nil {
 			return err
@@ -81,6 +89,9 @@ func NewRun(d Deps) *cobra.Command {
 		create, err := flags.Apply(cmd.Flags(), args, e.Config)
 		if err != nil {
 			return err
+		}
+		if !makesNetwork(create.Network) {
+			alone()
 		}
 		if err := fetch(cmd.Context(), d, e, &pull, &create); err != nil {
 			return err
