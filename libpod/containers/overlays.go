@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/ocispec"
@@ -81,10 +80,9 @@ func overlayOf(options []string, dir, source string) (ocispec.Overlay, error) {
 			return o, err
 		}
 	}
-	if own, ok := st.Sys().(*syscall.Stat_t); ok {
-		if err := os.Chown(o.Upper, int(own.Uid), int(own.Gid)); err != nil && !os.IsPermission(err) { // an owner who is not mapped
-			return o, err
-		}
+	own := fileOwner(st)
+	if err := os.Chown(o.Upper, own.uid, own.gid); err != nil && !os.IsPermission(err) { // an owner who is not mapped
+		return o, err
 	}
 	return o, os.Chmod(o.Upper, st.Mode())
 }

@@ -33,6 +33,12 @@ func ownerOf(c *define.ContainerConfig, root string) (owner, error) {
 	return o, nil
 }
 
+// fileOwner is whose a file is.
+func fileOwner(info os.FileInfo) owner {
+	st := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // os has no other on Linux
+	return owner{int(st.Uid), int(st.Gid)}
+}
+
 // engineID is the id that one of a container is in the engine's user namespace, -1 for one that is not mapped.
 func engineID(ranges []define.IDRange, id int) int {
 	for _, r := range ranges {
@@ -71,7 +77,7 @@ func (s *Service) giveMounts(c *define.ContainerConfig, root string) error {
 	return nil
 }
 
-func givesAway(options []string) bool { return has(options, "U") || has(options, "chown") }
+func givesAway(options []string) bool { return has(options, "U") }
 
 // checkGiven refuses folders of the system and whole homes for the option U: no one means to give these away with all that is in them.
 func checkGiven(dir string) error {
@@ -116,7 +122,7 @@ func giveTree(path string, to owner) error {
 		if err != nil {
 			return err
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == to.uid && int(st.Gid) == to.gid {
+		if fileOwner(info) == to {
 			return nil
 		}
 		return root.Lchown(name, to.uid, to.gid)

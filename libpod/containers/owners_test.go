@@ -3,7 +3,6 @@ package containers
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/containerd/errdefs"
@@ -17,8 +16,7 @@ func ownerIn(t *testing.T, path string) owner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := st.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // Linux
-	return owner{int(own.Uid), int(own.Gid)}
+	return fileOwner(st)
 }
 
 // What a container put into its folder does not lead the next start out of it.

@@ -2,9 +2,7 @@ package containers
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -15,7 +13,6 @@ import (
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/pkg/rootless"
-	"hull.dev/hull/pkg/safepath"
 )
 
 // person is a line of passwd(5) that hull writes.
@@ -38,11 +35,11 @@ func writeUser(c *define.ContainerConfig, root string, put putter) (home string,
 		return "", err
 	}
 	var people []person
-	passwd, err := imageFile(root, "/etc/passwd")
+	passwd, err := ocispec.ReadDatabase(root, "/etc/passwd")
 	if err != nil {
 		return "", err
 	}
-	groups, err := imageFile(root, "/etc/group")
+	groups, err := ocispec.ReadDatabase(root, "/etc/group")
 	if err != nil {
 		return "", err
 	}
@@ -85,14 +82,6 @@ func number(text string) int {
 		return -1
 	}
 	return n
-}
-
-func imageFile(root, path string) ([]byte, error) {
-	data, err := safepath.ReadFile(root, path, 16<<20)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
 }
 
 // homeOf is where the user who started a container is at home in it: there, when that folder or one above is mounted, else in the working

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"go.podman.io/storage/drivers/copy"
 
@@ -90,7 +89,7 @@ func giveNew(dir string, c *define.ContainerConfig, root string) error {
 	if err != nil {
 		return err
 	}
-	if own, ok := st.Sys().(*syscall.Stat_t); !ok || own.Uid != 0 || own.Gid != 0 {
+	if fileOwner(st) != (owner{0, 0}) {
 		return nil
 	}
 	return os.Chown(dir, to.uid, to.gid)
@@ -103,8 +102,9 @@ func copyFolder(source *os.File, target string, ownerOnly bool) error {
 	if err != nil || !st.IsDir() {
 		return err
 	}
-	if own, ok := st.Sys().(*syscall.Stat_t); ownerOnly && ok {
-		return errors.Join(os.Chown(target, int(own.Uid), int(own.Gid)), os.Chmod(target, st.Mode()))
+	if ownerOnly {
+		own := fileOwner(st)
+		return errors.Join(os.Chown(target, own.uid, own.gid), os.Chmod(target, st.Mode()))
 	}
 	path := fmt.Sprintf("/proc/self/fd/%d/.", source.Fd())
 	return copy.DirCopy(path, target, copy.Content, true)

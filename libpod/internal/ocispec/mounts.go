@@ -158,7 +158,7 @@ func devptsOptions(in *Input) []string {
 // ours reports whether an option is for hull and not for the runtime.
 func ours(option string) bool {
 	switch option {
-	case "U", "chown", "O", "z", "Z", "copy", "nocopy", "notmpcopyup":
+	case "U", "O", "z", "Z", "copy", "nocopy", "notmpcopyup":
 		return true
 	}
 	return false
@@ -180,7 +180,7 @@ func userMount(m define.Mount, user specs.User) (specs.Mount, error) {
 		out.Type, out.Source, out.Options = "bind", source, BindOptions(options)
 	case "tmpfs":
 		out.Type, out.Source = "tmpfs", "tmpfs"
-		if slices.Contains(m.Options, "U") || slices.Contains(m.Options, "chown") {
+		if slices.Contains(m.Options, "U") {
 			options = append(options, fmt.Sprintf("uid=%d", user.UID), fmt.Sprintf("gid=%d", user.GID))
 		}
 		out.Options = tmpfsOptions(options, slices.Contains(m.Options, "notmpcopyup"))
@@ -213,22 +213,21 @@ func BindOptions(given []string) []string {
 // VolumeOptions completes the options of a named volume: those of a bind mount, and neither devices nor setuid programs count in it
 // unless that is asked for.
 func VolumeOptions(given []string) []string {
-	out := slices.Clone(given)
-	for _, pair := range [][2]string{{"nosuid", "suid"}, {"nodev", "dev"}} {
-		if !slices.Contains(out, pair[0]) && !slices.Contains(out, pair[1]) {
-			out = append(out, pair[0])
+	return BindOptions(unless(slices.Clone(given), [2]string{"nosuid", "suid"}, [2]string{"nodev", "dev"}))
+}
+
+// unless adds the first of each pair where neither is given.
+func unless(options []string, pairs ...[2]string) []string {
+	for _, pair := range pairs {
+		if !slices.Contains(options, pair[0]) && !slices.Contains(options, pair[1]) {
+			options = append(options, pair[0])
 		}
 	}
-	return BindOptions(out)
+	return options
 }
 
 func tmpfsOptions(given []string, noCopyUp bool) []string {
-	out := slices.Clone(given)
-	for _, pair := range [][2]string{{"rw", "ro"}, {"nosuid", "suid"}, {"nodev", "dev"}} {
-		if !slices.Contains(out, pair[0]) && !slices.Contains(out, pair[1]) {
-			out = append(out, pair[0])
-		}
-	}
+	out := unless(slices.Clone(given), [2]string{"rw", "ro"}, [2]string{"nosuid", "suid"}, [2]string{"nodev", "dev"})
 	if !slices.Contains(out, "rprivate") {
 		out = append(out, "rprivate")
 	}

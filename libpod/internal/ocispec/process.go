@@ -24,11 +24,11 @@ const maxPasswd = 16 << 20
 
 // LookupUser finds spec ("", NAME, UID, NAME:GROUP, UID:GID) in the files of the image, as podman-run(1) --user.
 func LookupUser(rootfs, spec string) (*user.ExecUser, error) {
-	passwd, err := readDatabase(rootfs, "/etc/passwd")
+	passwd, err := ReadDatabase(rootfs, "/etc/passwd")
 	if err != nil {
 		return nil, err
 	}
-	group, err := readDatabase(rootfs, "/etc/group")
+	group, err := ReadDatabase(rootfs, "/etc/group")
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,8 @@ func LookupUser(rootfs, spec string) (*user.ExecUser, error) {
 	return found, nil
 }
 
-func readDatabase(rootfs, path string) ([]byte, error) {
+// ReadDatabase reads /etc/passwd or /etc/group of an image; one that is not there is empty.
+func ReadDatabase(rootfs, path string) ([]byte, error) {
 	data, err := safepath.ReadFile(rootfs, path, maxPasswd)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -133,7 +134,7 @@ func addGroups(in *Input, s *specs.Spec, p *specs.Process) error {
 	if len(add) == 0 {
 		return nil
 	}
-	database, err := readDatabase(in.Rootfs, "/etc/group")
+	database, err := ReadDatabase(in.Rootfs, "/etc/group")
 	if err != nil {
 		return err
 	}
