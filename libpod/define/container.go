@@ -57,14 +57,14 @@ type ContainerConfig struct {
 // ContainerBrief is the part of a config that lists show and filters ask for. It is kept apart from the rest too, so that
 // a list need not read whole configs: a field that comes here or goes is a migration of the state.
 type ContainerBrief struct {
-	ID      string    `json:"id"` // 64 hexadecimal digits
-	Name    string    `json:"name"`
-	Created time.Time `json:"created"`
+	ID      string    `json:"id,omitempty"` // 64 hexadecimal digits
+	Name    string    `json:"name,omitempty"`
+	Created time.Time `json:"created,omitzero"`
 
 	ImageID   string `json:"imageID,omitempty"`   // "" with Rootfs
 	ImageName string `json:"imageName,omitempty"` // normalized name, or the id when the image has none
 
-	Command     []string          `json:"command"`               // argv of the main process: entrypoint and command
+	Command     []string          `json:"command,omitempty"`     // argv of the main process: entrypoint and command
 	CommandOnly []string          `json:"commandOnly,omitempty"` // its second part
 	Labels      map[string]string `json:"labels,omitempty"`
 	Volumes     []NamedVolume     `json:"volumes,omitempty"` // named and anonymous ones, sources resolved
@@ -76,7 +76,7 @@ type ContainerBrief struct {
 // ListedConfig is what a list knows of a container's config. Its JSON is that of the ContainerConfig with fields left out.
 type ListedConfig struct {
 	ContainerBrief
-	Options OptionsBrief `json:"options"`
+	Options OptionsBrief `json:"options,omitzero"`
 }
 
 // Listed is what lists know of the config.
@@ -150,8 +150,8 @@ type PortMapping struct {
 
 // Exit is how a container's main process ended.
 type Exit struct {
-	Code     int       `json:"code"`
-	At       time.Time `json:"at"`
+	Code     int       `json:"code,omitempty"`
+	At       time.Time `json:"at,omitzero"`
 	OOM      bool      `json:"oom,omitempty"`
 	Restarts int       `json:"restarts,omitempty"`
 	Error    string    `json:"error,omitempty"` // why a start failed, when it did

@@ -49,8 +49,8 @@ type scanner interface{ Scan(...any) error }
 
 // The columns for scanContainer, before a condition, and for scanListed. CROSS makes SQLite find the container first.
 const (
-	selectContainers = "SELECT id, name, image_id, config, intent, started, exit FROM containers CROSS JOIN configs USING (id) "
-	selectListed     = "SELECT id, name, image_id, brief, intent, started, exit FROM containers "
+	selectContainers = "SELECT id, name, image_id, created, config, intent, started, ended, code, exit FROM containers CROSS JOIN configs USING (id) "
+	selectListed     = "SELECT id, name, image_id, created, brief, intent, started, ended, code, exit FROM containers "
 )
 
 func scanContainer(row scanner) (*Container, error) {
@@ -65,23 +65,32 @@ func scanListed(row scanner) (*Listed, error) {
 
 // scan reads a row, which has the JSON of config; brief is within it, and what has a column is set there.
 func (l *Life) scan(row scanner, config any, brief *define.ContainerBrief) error {
-	var id, name, imageID, exit string
-	var text sql.RawBytes
-	var started int64
-	if err := row.Scan(&id, &name, &imageID, &text, &l.Intent, &started, &exit); err != nil {
+	var id, name, imageID string
+	var text, exit sql.RawBytes
+	var created, started, ended int64
+	if err := row.Scan(&id, &name, &imageID, &created, &text, &l.Intent, &started, &ended, &l.Exit.Code, &exit); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(text, config); err != nil {
 		return fmt.Errorf("config of container %s: %w", id, err)
 	}
 	brief.ID, brief.Name, brief.ImageID = id, name, imageID
-	if exit != "" {
-		if err := json.Unmarshal([]byte(exit), &l.Exit); err != nil {
-			return fmt.Errorf("exit of container %s: %w", id, err)
-		}
+	if brief.Created.IsZero() {
+		brief.Created = time.Unix(0, created)
+	}
+	if brief.Command == nil {
+		brief.Command = slices.Clone(brief.CommandOnly)
 	}
 	if started != 0 {
 		l.Started = time.Unix(0, started)
+	}
+	if ended != 0 {
+		l.Exit.At = time.Unix(0, ended)
+	}
+	if len(exit) > 0 {
+		if err := json.Unmarshal(exit, &l.Exit); err != nil {
+			return fmt.Errorf("exit of container %s: %w", id, err)
+		}
 	}
 	return nil
 }
@@ -156,7 +165,10 @@ func (s *Store) UpdateContainer(ctx context.Context, c *define.ContainerConfig, 
 // encode makes the two texts of a config: what lists read, and all of it.
 func encode(c *define.ContainerConfig) (brief, config string, err error) {
 	listed := c.Listed()
-	listed.ID, listed.Name, listed.ImageID = "", "", ""
+	listed.ID, listed.Name, listed.ImageID, listed.Created = "", "", "", time.Time{}
+	if slices.Equal(listed.Command, listed.CommandOnly) {
+		listed.Command = nil
+	}
 	short, err := leanjson.Marshal(listed)
 	if err != nil {
 		return "", "", err
@@ -175,12 +187,12 @@ func (s *Store) SetIntent(ctx context.Context, c *define.ContainerConfig, intent
 
 // SetEnd is SetIntent and SetExit in one.
 func (s *Store) SetEnd(ctx context.Context, c *define.ContainerConfig, intent string, exit define.Exit) error {
-	data, err := json.Marshal(exit)
+	ended, more, err := encodeExit(exit)
 	if err != nil {
 		return err
 	}
 	return s.durableTx(!c.Options.Remove)(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE containers SET intent = ?, exit = ? WHERE id = ?", intent, string(data), c.ID)
+		_, err := tx.ExecContext(ctx, "UPDATE containers SET intent = ?, ended = ?, code = ?, exit = ? WHERE id = ?", intent, ended, exit.Code, more, c.ID)
 		return err
 	})
 }
@@ -192,11 +204,24 @@ func (s *Store) SetStarted(ctx context.Context, id string, at time.Time) error {
 
 // SetExit writes how the last run ended.
 func (s *Store) SetExit(ctx context.Context, id string, exit define.Exit) error {
-	data, err := json.Marshal(exit)
+	ended, more, err := encodeExit(exit)
 	if err != nil {
 		return err
 	}
-	return s.exec(ctx, s.durable, "UPDATE containers SET exit = ? WHERE id = ?", string(data), id)
+	return s.exec(ctx, s.durable, "UPDATE containers SET ended = ?, code = ?, exit = ? WHERE id = ?", ended, exit.Code, more, id)
+}
+
+// encodeExit makes the columns ended and exit, of which a list reads the first alone for most.
+func encodeExit(exit define.Exit) (ended int64, more string, err error) {
+	if !exit.At.IsZero() {
+		ended = exit.At.UnixNano()
+	}
+	exit.Code, exit.At = 0, time.Time{}
+	if exit == (define.Exit{}) {
+		return ended, "", nil
+	}
+	text, err := json.Marshal(exit)
+	return ended, string(text), err
 }
 
 // Rename gives a container another name, all or nothing.

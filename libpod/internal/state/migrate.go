@@ -55,6 +55,9 @@ UPDATE containers SET brief = json_patch('{}', json_object(
 	'labels', brief -> 'labels', 'volumes', brief -> 'volumes', 'ports', brief -> 'ports', 'network', brief -> 'network',
 	'options', json_object(
 		'restart', brief -> '$.options.restart', 'remove', brief -> '$.options.remove', 'mounts', brief -> '$.options.mounts')));
+`, `
+ALTER TABLE containers ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE containers ADD COLUMN code INTEGER NOT NULL DEFAULT 0;
 `}
 
 var volatileMigrations = []string{`

@@ -188,5 +188,45 @@ func TestBothFormsOfAConfig(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("Among: %v, %v", list, err)
 	}
-	sameJSON(t, "listed", list[0].Config, c.Listed())
+	want := c.Listed()
+	want.Created = want.Created.Local() // a column knows no zone
+	sameJSON(t, "listed", list[0].Config, want)
+}
+
+// What lists leave out, since something else tells it, is there again when they are read.
+func TestLeftOutOfLists(t *testing.T) {
+	for name, c := range map[string]*define.ContainerConfig{"no entrypoint": rich("aa", "web"), "entrypoint alone": rich("bb", "db"), "neither": rich("cc", "nothing")} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			c.Created = c.Created.Local()
+			switch name {
+			case "no entrypoint":
+				c.CommandOnly = c.Command
+			case "entrypoint alone":
+				c.CommandOnly = nil
+			case "neither":
+				c.Command, c.CommandOnly = nil, nil
+			}
+			exit := define.Exit{Code: 137, At: time.Unix(5, 6), OOM: true, Restarts: 3, Error: "no"}
+			err := s.AddContainer(t.Context(), Reservation{Config: c})
+			if err == nil {
+				err = s.SetEnd(t.Context(), c, IntentNone, exit)
+			}
+			list, listErr := s.List(t.Context())
+			if err != nil || listErr != nil || len(list) != 1 {
+				t.Fatalf("%v, %v: %d rows", err, listErr, len(list))
+			}
+			sameJSON(t, "listed", list[0].Config, c.Listed())
+			sameJSON(t, "exit", list[0].Exit, exit)
+			exit = define.Exit{At: time.Unix(7, 8)}
+			if err := s.SetExit(t.Context(), c.ID, exit); err != nil {
+				t.Fatal(err)
+			}
+			row, err := s.Get(t.Context(), c.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameJSON(t, "exit", row.Exit, exit)
+		})
+	}
 }

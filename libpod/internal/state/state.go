@@ -7,10 +7,12 @@
 //	containers.name       TEXT     unique
 //	containers.created    INTEGER  when create was called
 //	containers.image_id   TEXT     "" with --rootfs; so that rmi need not read every config
-//	containers.brief      TEXT     define.ListedConfig as JSON, for lists, without what has a column
+//	containers.brief      TEXT     define.ListedConfig as JSON, for lists, without what has a column, and without Command where it is CommandOnly
 //	containers.intent     TEXT     what a process has begun and not ended: "", create, rm, rm-v; written before the act
 //	containers.started    INTEGER  last start; written by start
-//	containers.exit       TEXT     define.Exit of the last run as JSON, or ""; written by cleanup
+//	containers.ended      INTEGER  end of the last run; this and the next two are written by cleanup
+//	containers.code       INTEGER  exit code of the last run
+//	containers.exit       TEXT     what else is in its define.Exit as JSON, or ""; rows of schema 1 and 2 have all of it here
 //	configs.id            TEXT     container id
 //	configs.config        TEXT     define.ContainerConfig as JSON, for what is done to one container; Name in it is not read
 //	depends.id, .on_id    TEXT     container id shares a namespace or volumes of container on_id
