@@ -326,9 +326,12 @@ func (s *Service) dismantle(ctx context.Context, c *locked) error {
 	return nil
 }
 
+// layered reports whether there is something of a container's in pkg/layers.
+func layered(c *define.ContainerConfig) bool { return !c.Options.Rootfs || c.Options.RootfsOverlay }
+
 // deleteLayer takes the container's layer away, once.
 func (s *Service) deleteLayer(ctx context.Context, c *locked) error {
-	if c.layerless || c.Config.Options.Rootfs {
+	if c.layerless || !layered(&c.Config) {
 		return nil
 	}
 	remove := s.Layers.Delete

@@ -219,15 +219,15 @@ func (s *Service) releaseNetwork(ctx context.Context, c *locked) error {
 }
 
 func (s *Service) unmountLayer(ctx context.Context, c *locked) error {
-	if c.Config.Options.Rootfs {
+	if !layered(&c.Config) {
 		return nil
 	}
 	return s.Layers.Unmount(ctx, c.id())
 }
 
-// releaseLayer waits for the unmount, and takes the whole layer away when the container is to go.
+// releaseLayer waits for the unmount, and takes the whole layer away when the container is to go, or when it is of this run.
 func (s *Service) releaseLayer(ctx context.Context, c *locked) error {
-	if err := c.unmounted(); err != nil || c.Intent == state.IntentNone {
+	if err := c.unmounted(); err != nil || c.Intent == state.IntentNone && !c.Config.Options.RootfsOverlay {
 		return err
 	}
 	return s.deleteLayer(ctx, c)

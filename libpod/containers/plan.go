@@ -18,6 +18,7 @@ import (
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/pkg/errs"
+	"hull.dev/hull/pkg/layers"
 	"hull.dev/hull/pkg/signals"
 )
 
@@ -41,6 +42,42 @@ func CheckName(name string) error {
 	return nil
 }
 
+// planRootfs reads DIR[:O] of --rootfs (podman-run(1)).
+func planRootfs(o *define.CreateOptions) error {
+	dir, option, given := cutLast(o.Image, ":")
+	if !given || isFolder(o.Image) {
+		dir, option = o.Image, ""
+	}
+	switch {
+	case option == "idmap" || strings.HasPrefix(option, "idmap="):
+		return errs.NotBuilt("--rootfs DIR:idmap")
+	case option != "" && option != "O" && isFolder(dir):
+		return errs.WithHint(errs.Invalid("--rootfs %q: there is no option %q", o.Image, option), "O writes to an overlay and leaves the folder as it is")
+	case !isFolder(dir):
+		return errs.Invalid("--rootfs %q is not a folder", o.Image)
+	}
+	abs, err := filepath.Abs(dir)
+	o.Image, o.RootfsOverlay = abs, option == "O"
+	if err == nil && o.RootfsOverlay {
+		err = layers.CheckOver(abs)
+	}
+	return err
+}
+
+func isFolder(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}
+
+// cutLast is strings.Cut at the last sep.
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
 // plan turns options and image into a config and checks all that can be checked without touching the disk.
 func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, error) {
 	if o.Name != "" {
@@ -51,14 +88,9 @@ func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, erro
 	c := &define.ContainerConfig{ContainerBrief: define.ContainerBrief{ID: newID(), Name: o.Name, Created: time.Now(), Labels: map[string]string{}}}
 	image := define.Image{}
 	if o.Rootfs {
-		if st, err := os.Stat(o.Image); err != nil || !st.IsDir() {
-			return nil, errs.Invalid("--rootfs %q is not a folder", o.Image)
-		}
-		abs, err := filepath.Abs(o.Image)
-		if err != nil {
+		if err := planRootfs(&o); err != nil {
 			return nil, err
 		}
-		o.Image = abs
 	} else {
 		found, name, err := s.Images.Resolve(ctx, o.Image, o.Pull)
 		if err != nil {
@@ -314,7 +346,7 @@ func (s *Service) planSecurity(_ context.Context, p *plan, _ *define.ImageConfig
 	if err != nil {
 		return err
 	}
-	if path := s.Config.Containers.SeccompProfile; opts.Seccomp == "" && path != "" && path != ocispec.Unconfined {
+	if path := s.Config.Containers.SeccompProfile; opts.Seccomp == "" && !o.Privileged && path != "" && path != ocispec.Unconfined {
 		if _, err := os.Stat(path); err != nil { // what is in it is seen when it is used
 			return errs.WithHint(fmt.Errorf("seccomp profile %q: %w", path, err), "it is seccomp_profile in containers.conf")
 		}

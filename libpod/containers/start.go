@@ -207,7 +207,13 @@ func (s *Service) launch(ctx context.Context, c *locked, o StartOptions) (sessio
 func (s *Service) mountRoot(ctx context.Context, c *locked) (string, error) {
 	o := &c.Config.Options
 	path := o.Image
-	if !o.Rootfs {
+	if o.RootfsOverlay {
+		if err := s.Layers.CreateOver(c.id(), o.Image); err != nil {
+			return "", err
+		}
+		c.layerless = false
+	}
+	if layered(&c.Config) {
 		var err error
 		if path, err = s.Layers.Mount(ctx, c.id()); err != nil {
 			return "", err

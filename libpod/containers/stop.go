@@ -223,8 +223,12 @@ func (s *Service) removeDependents(ctx context.Context, ref string, o define.Rem
 		return err
 	}
 	for _, id := range ids {
-		if err := s.Remove(ctx, id, o); err != nil && !errdefs.IsNotFound(err) {
+		switch err := s.Remove(ctx, id, o); {
+		case errdefs.IsNotFound(err):
+		case err != nil:
 			return err
+		case o.Gone != nil:
+			o.Gone(id)
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ type CreateOptions struct {
 
 	Image         string            `json:"image"` // reference, id, or path with Rootfs
 	Rootfs        bool              `json:"rootfs,omitempty"`
+	RootfsOverlay bool              `json:"rootfsOverlay,omitempty"` // what is written to it is gone with the end of the run
 	Name          string            `json:"name,omitempty"`
 	Replace       bool              `json:"replace,omitempty"`
 	Command       []string          `json:"command,omitempty"`    // nil: the image's
@@ -150,6 +151,8 @@ type RemoveOptions struct {
 	Volumes bool  `json:"volumes,omitempty"` // its anonymous volumes too
 	Depend  bool  `json:"depend,omitempty"`  // the containers that share its namespaces too
 	Timeout *uint `json:"timeout,omitempty"`
+
+	Gone func(id string) `json:"-"` // is told of each that Depend removes; nil: nobody asks
 }
 
 // CleanupOptions is what goes with the clean-up after a container's end (podman-container-cleanup(1)).

@@ -23,7 +23,7 @@ import (
 
 // A container's own layer is one that hull keeps beside the storage library, where overlay needs no more than a mount:
 //
-//	GRAPHROOT/hull/layers/CONTAINER/lower     the folders below it, as overlay's own "lower" of a layer: l/SHORT:l/SHORT…
+//	GRAPHROOT/hull/layers/CONTAINER/lower     the folders below it, as overlay's own "lower" of a layer: l/SHORT:l/SHORT…, or a path
 //	                               /volatile  empty; there when the kernel need not sync what the container writes
 //	                               /diff      what the container writes
 //	                               /work      overlayfs' own
@@ -113,6 +113,29 @@ func (s *Store) createOwn(ctx context.Context, o *CreateOptions) (bool, error) {
 	return s.makeOwn(o.ID, image.TopLayer, o.Volatile)
 }
 
+// CheckOver is the error when no layer can lie above a folder.
+func CheckOver(dir string) error {
+	if strings.ContainsAny(dir, `:,\`) || strings.TrimSpace(dir) != dir { // overlayfs takes them for its own
+		return invalid("%q cannot lie below an overlay: its path has a colon, comma, backslash or space", dir)
+	}
+	return nil
+}
+
+// CreateOver makes an empty layer of the container's above a folder that is no image, in place of the one that is there.
+func (s *Store) CreateOver(id, dir string) error {
+	if err := CheckOver(dir); err != nil {
+		return err
+	}
+	if err := s.deleteOwn(id, os.RemoveAll); err != nil {
+		return err
+	}
+	can, err := s.makeAbove(id, dir, true)
+	if err == nil && !can {
+		err = invalid("its path is too long for a mount")
+	}
+	return wrap(err, "make a layer above %q", dir)
+}
+
 // selinux reports whether the kernel labels files (selinux(8)).
 func selinux() bool {
 	_, err := os.Stat("/sys/fs/selinux/enforce")
@@ -126,6 +149,11 @@ func (s *Store) makeOwn(id, top string, volatile bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return s.makeAbove(id, lower, volatile)
+}
+
+// makeAbove makes a layer above what stands in the file "lower".
+func (s *Store) makeAbove(id, lower string, volatile bool) (bool, error) {
 	below := lowersOf(s.overlayHome(), lower)
 	root, err := os.Stat(below[0])
 	if err != nil {
@@ -185,7 +213,9 @@ func lowersOf(home, lower string) []string {
 	}
 	below := strings.Split(lower, ":")
 	for i := range below {
-		below[i] = filepath.Join(home, below[i])
+		if !filepath.IsAbs(below[i]) {
+			below[i] = filepath.Join(home, below[i])
+		}
 	}
 	return below
 }

@@ -1,7 +1,9 @@
 package container
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -149,6 +151,12 @@ func NewRm(d Deps) *cobra.Command {
 		o.Timeout = seconds(cmd, timeout)
 		if o.Timeout != nil && !o.Force {
 			return errs.Invalid("--force option must be specified to use the --time option")
+		}
+		var writes sync.Mutex
+		o.Gone = func(id string) {
+			writes.Lock()
+			defer writes.Unlock()
+			_, _ = fmt.Fprintln(d.Streams.Out, id) // a bad output is told with the next line
 		}
 		return each(d, refs, func(ref string) error { return removeCode(e.Containers.Remove(ctx, ref, o)) })
 	}
