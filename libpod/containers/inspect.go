@@ -153,6 +153,9 @@ func (s *Service) inspectHost(c *define.ContainerConfig, caps []string) define.I
 		UsernsMode: usernsMode(c), ShmSize: o.ShmSize, Runtime: "oci", ConsoleSize: []uint{0, 0}, CgroupParent: o.CgroupParent,
 		Devices: []string{}, Ulimits: s.inspectUlimits(o), VolumesFrom: o.VolumesFrom, Init: o.Init,
 	}
+	if m := c.IDMap; m != nil {
+		h.IDMappings = &define.InspectIDMappings{UIDMap: mapTexts(m.UIDs), GIDMap: mapTexts(m.GIDs)}
+	}
 	h.Devices = append(h.Devices, o.Devices...)
 	h.RestartPolicy.Name, h.RestartPolicy.MaximumRetryCount = o.Restart, o.RestartMax
 	h.LogConfig.Type, h.LogConfig.Path, h.LogConfig.Tag = o.LogDriver, s.logPath(c), o.LogOptions["tag"]
@@ -193,6 +196,14 @@ func (s *Service) inspectHost(c *define.ContainerConfig, caps []string) define.I
 		}
 	}
 	return h
+}
+
+func mapTexts(list []define.IDRange) []string {
+	texts := make([]string, len(list))
+	for i, r := range list {
+		texts[i] = fmt.Sprintf("%d:%d:%d", r.ContainerID, r.HostID, r.Size)
+	}
+	return texts
 }
 
 func usernsMode(c *define.ContainerConfig) string {

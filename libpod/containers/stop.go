@@ -198,6 +198,9 @@ func (s *Service) removable(ctx context.Context, c *locked, o define.RemoveOptio
 		return nil
 	}
 	v := s.view(c.Container, c.run)
+	if v.Status == define.StatusInitialized { // nothing of its own runs
+		return nil
+	}
 	return errs.WithHint(errs.Conflict("cannot remove container %q as it is %s", c.Config.Name, v.Status),
 		"hull stop %s first, or hull rm --force %s", c.Config.Name, c.Config.Name)
 }

@@ -30,7 +30,10 @@ func (s *Service) planUser(ctx context.Context, p *plan, _ *define.ImageConfig) 
 	case "", "host":
 		return nil
 	case "container", "ns":
-		return s.planMode(ctx, p, "--userns", &o.UserNS, userNSModes)
+		if err := s.planMode(ctx, p, "--userns", &o.UserNS, userNSModes); err != nil {
+			return err
+		}
+		return s.planTheirMap(ctx, c)
 	case "private":
 		return errs.Invalid("--userns=private needs --uidmap or --gidmap")
 	case "keep-id":
@@ -50,6 +53,20 @@ func (s *Service) planUser(ctx context.Context, p *plan, _ *define.ImageConfig) 
 		return planAuto(p, options)
 	}
 	return errs.Invalid("--userns %q: %s are there%s", o.UserNS, strings.Join(userNSModes, ", "), errs.DidYouMean(mode, userNSModes))
+}
+
+// planTheirMap gives the files of a container that shares another's user namespace the same owners.
+func (s *Service) planTheirMap(ctx context.Context, c *define.ContainerConfig) error {
+	id, ok := strings.CutPrefix(c.Options.UserNS, "container:")
+	if !ok {
+		return nil
+	}
+	other, err := s.State.Get(ctx, id)
+	if err != nil || other.Config.IDMap == nil {
+		return err
+	}
+	c.IDMap = &define.IDMap{UIDs: other.Config.IDMap.UIDs, GIDs: other.Config.IDMap.GIDs}
+	return nil
 }
 
 // mapped returns how many ids the engine's user namespace has from 0 on.

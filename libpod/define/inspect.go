@@ -170,6 +170,12 @@ type InspectUlimit struct {
 	Hard uint64
 }
 
+// InspectIDMappings is a container's ids and the engine's, each CONTAINER:ENGINE:SIZE.
+type InspectIDMappings struct {
+	UIDMap []string `json:"UidMap"`
+	GIDMap []string `json:"GidMap"`
+}
+
 // InspectHostConfig is what the container has of the host.
 type InspectHostConfig struct {
 	Binds           []string
@@ -213,6 +219,7 @@ type InspectHostConfig struct {
 	Tmpfs           map[string]string
 	UTSMode         string
 	UsernsMode      string
+	IDMappings      *InspectIDMappings `json:",omitempty"` // nil: those of the engine
 	ShmSize         int64
 	Runtime         string
 	ConsoleSize     []uint

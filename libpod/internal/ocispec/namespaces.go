@@ -35,13 +35,14 @@ func namespaces(in *Input, s *specs.Spec) error {
 		}
 	}
 	add(specs.MountNamespace, "")
-	switch {
-	case in.Joined["user"] != "":
-		add(specs.UserNamespace, in.Joined["user"])
-	case in.Config.IDMap != nil:
-		add(specs.UserNamespace, "")
-		s.Linux.UIDMappings = idMappings(in.Config.IDMap.UIDs)
-		s.Linux.GIDMappings = idMappings(in.Config.IDMap.GIDs)
+	joined, m := in.Joined["user"], in.Config.IDMap
+	if m == nil && joined != "" { // runc wants to see a map where it has none to make
+		one := []define.IDRange{{Size: 1}}
+		m = &define.IDMap{UIDs: one, GIDs: one}
+	}
+	if m != nil {
+		add(specs.UserNamespace, joined)
+		s.Linux.UIDMappings, s.Linux.GIDMappings = idMappings(m.UIDs), idMappings(m.GIDs)
 	}
 	if o.UTS == "host" {
 		s.Hostname = ""
