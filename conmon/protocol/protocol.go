@@ -20,6 +20,8 @@
 //	  |<------------------ Exited  |                                     |
 //	  | Cleaned, or just closes -->| no Cleaned: exec of Cleanup         |
 //
+// Of a start that failed the owner says Cleaned when it has heard so, and clears away what is left.
+//
 //	attacher                      monitor
 //	  | connect, Hello ----------->|
 //	  | Terminal + fd (optional) ->|

@@ -213,7 +213,7 @@ func (s *Service) explainTaken(ctx context.Context, name string, err error) erro
 	)
 }
 
-// build makes what the row says; the row is then without an intent.
+// build makes what the row says; the row is then without an intent, or with that to run and remove it.
 func (s *Service) build(ctx context.Context, c *locked, p *plan) error {
 	o := &c.Config.Options
 	if !o.Rootfs {
@@ -233,10 +233,14 @@ func (s *Service) build(ctx context.Context, c *locked, p *plan) error {
 		}
 	}
 	failpoint.Hit("create/volumes")
-	if err := s.State.UpdateContainer(ctx, &c.Config, state.IntentNone); err != nil {
+	next := state.IntentNone
+	if c.launch != nil && o.Remove {
+		next = state.IntentRun
+	}
+	if err := s.State.UpdateContainer(ctx, &c.Config, next); err != nil {
 		return err
 	}
-	c.Intent = state.IntentNone
+	c.Intent = next
 	failpoint.Hit("create/made")
 	if o.CIDFile == "" {
 		return nil

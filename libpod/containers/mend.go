@@ -13,24 +13,24 @@ import (
 
 	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/cleanup"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/lockfile"
 	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/ociruntime"
 )
 
 // mend brings a container whose lock we hold into a state that its row tells truly: it undoes a create, finishes a
 // removal (and returns errGone), and cleans up after a run that has ended or never came to be.
 func (s *Service) mend(ctx context.Context, c *locked) error {
-	if c.Intent != state.IntentNone || c.run != nil {
-		if err := s.endUndelivered(ctx, c); err != nil {
-			return err
-		}
+	if err := s.mendStart(ctx, c); err != nil {
+		return err
 	}
 	switch c.Intent {
-	case state.IntentCreate, state.IntentRemove, state.IntentRemoveVolumes:
+	case state.IntentCreate, state.IntentRun, state.IntentRemove, state.IntentRemoveVolumes:
 		if err := s.remove(ctx, c, c.Intent == state.IntentRemoveVolumes); err != nil {
 			return explain("finish the removal of", &c.Config, err)
 		}
@@ -69,6 +69,29 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 		return errGone
 	}
 	return nil
+}
+
+// mendStart waits for the monitor of a start that died, if there is one, takes away the folder of a start that came to no row, and
+// gives a container that was to run and be removed no intent when it has a run: that ends as any does.
+func (s *Service) mendStart(ctx context.Context, c *locked) error {
+	forgotten := c.run == nil && c.Intent == state.IntentNone && exists(s.dir(c.id()))
+	if c.run == nil && c.Intent == state.IntentNone && !forgotten {
+		return nil
+	}
+	if err := s.endUndelivered(ctx, c); err != nil {
+		return err
+	}
+	if forgotten {
+		return explain("clean up after", &c.Config, s.removeDir(c))
+	}
+	if c.Intent != state.IntentRun || c.run == nil {
+		return nil
+	}
+	if _, ended := s.ended(c); ended {
+		c.Intent = state.IntentNone
+		return nil
+	}
+	return s.started(ctx, c)
 }
 
 // endUndelivered waits for the monitor of a start that died before the runtime had its spec: it gives up by itself, as does
@@ -193,7 +216,10 @@ func (s *Service) deleteInRuntime(ctx context.Context, c *locked) error {
 	if err != nil {
 		return err
 	}
-	return runtime.Delete(ctx, c.id())
+	if err := runtime.Delete(ctx, c.id()); err != nil || c.Config.Options.Cgroups == "disabled" {
+		return err
+	}
+	return ociruntime.RemoveCgroup(ctx, ocispec.CgroupPath(c.id(), &c.Config.Options))
 }
 
 // releaseNetwork ends the uplink, or takes the container off its networks, and then the namespace away.

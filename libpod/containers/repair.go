@@ -51,7 +51,9 @@ func (s *Service) Unsettled(row *state.Container, run *state.Run, execs []*defin
 	switch {
 	case row.Intent == state.IntentCreate:
 		return "its creation was not finished"
-	case row.Intent != state.IntentNone:
+	case row.Intent == state.IntentRun && run == nil:
+		return "it was to run and be removed, and was not started"
+	case row.Intent != state.IntentNone && row.Intent != state.IntentRun:
 		return "its removal was not finished"
 	case run == nil && len(execs) > 0:
 		return "it does not run and has an exec session"

@@ -97,8 +97,7 @@ func (s *Service) start(ctx context.Context, c *locked, o StartOptions) (*Runnin
 		return nil, errors.Join(err, s.release(undo, c, &exit))
 	}
 	failpoint.Hit("start/launched")
-	run.Intent = ""
-	if err := errors.Join(s.State.SetStarted(ctx, c.id(), run.Started), s.State.PutRun(ctx, run)); err != nil {
+	if err := s.started(ctx, c); err != nil {
 		return nil, err
 	}
 	status := "start"
@@ -107,6 +106,12 @@ func (s *Service) start(ctx context.Context, c *locked, o StartOptions) (*Runnin
 	}
 	s.event(&c.Config, status, nil)
 	return &Running{ID: c.id(), Config: c.Config, service: s, session: session}, nil
+}
+
+// started writes down that the process is there.
+func (s *Service) started(ctx context.Context, c *locked) error {
+	c.run.Intent, c.Intent = state.IntentNone, state.IntentNone
+	return errors.Join(s.State.SetStarted(ctx, c.id(), c.run.Started), s.State.PutRun(ctx, c.run))
 }
 
 // startInitialized starts the process of a container that init made; one that runs already is left alone.

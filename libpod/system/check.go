@@ -89,6 +89,17 @@ func (s *Service) checkContainers(ctx context.Context) ([]define.Finding, error)
 	if err != nil {
 		return nil, err
 	}
+	locked, err := idsIn(filepath.Join(s.Dirs.Volatile, "locks"))
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range locked { // the file of a lock whose holder died with the last of its container goes without a word
+		if f := all[id]; f == nil || f.row == nil {
+			if err := s.Containers.Mend(ctx, id); err != nil {
+				return nil, err
+			}
+		}
+	}
 	var suspects []string
 	for id, f := range all {
 		if len(s.judge(id, f)) > 0 {

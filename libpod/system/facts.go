@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"hull.dev/hull/libpod/define"
+	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/reference"
 )
@@ -59,12 +60,12 @@ func (s *Service) look(ctx context.Context) (map[string]*facts, error) {
 		return nil, err
 	}
 	for id, f := range found {
-		parent := "/hull"
-		if f.row != nil && f.row.Config.Options.CgroupParent != "" {
-			parent = f.row.Config.Options.CgroupParent
+		o := &define.CreateOptions{}
+		if f.row != nil {
+			o = &f.row.Config.Options
 		}
 		// By name, since engines with other graph roots have theirs beside ours.
-		path := filepath.Join("/sys/fs/cgroup", parent, "hull-"+id)
+		path := filepath.Join("/sys/fs/cgroup", ocispec.CgroupPath(id, o))
 		if _, err := os.Stat(path); err == nil {
 			f.things = append(f.things, thing{cgroup, path})
 		}

@@ -2,11 +2,14 @@ package ociruntime
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,6 +59,34 @@ func (r Runtime) forget(id string) bool {
 		}
 	}
 	return unix.Unlink(filepath.Join(dir, "status")) == nil && unix.Rmdir(dir) == nil
+}
+
+// RemoveCgroup takes away the cgroup of a container that the runtime knows nothing of, path being below the mount of cgroups: a runtime
+// that dies, or refuses, between its first steps leaves it. A process in it is one of that runtime's, and killed (cgroup.kill,
+// cgroups(7), since Linux 5.14).
+func RemoveCgroup(ctx context.Context, path string) error {
+	dir := filepath.Join(cgroupRoot, path)
+	if _, err := os.Lstat(dir); err != nil || removeCgroup(path) {
+		return nil //nolint:nilerr // none
+	}
+	kill, err := os.OpenFile(filepath.Join(dir, "cgroup.kill"), os.O_WRONLY, 0)
+	if err != nil {
+		return nil //nolint:nilerr // an older kernel, or somebody else's: "hull system check" tells of it
+	}
+	_, err = kill.WriteString("1")
+	if err = errors.Join(err, kill.Close()); err != nil {
+		return fmt.Errorf("end what is in cgroup %q: %w", path, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	for !removeCgroup(path) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("remove cgroup %q, which is in use: %w", path, context.Cause(ctx))
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // removeCgroup removes a cgroup that has no process any more, and what is below it. Only the unified hierarchy is known.

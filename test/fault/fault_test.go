@@ -52,6 +52,7 @@ func TestFaults(t *testing.T) {
 		s.manyEntries(t)
 		s.network(t)
 		s.randomKills(t)
+		s.randomRuns(t)
 		s.sweep(t, found)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,6 +66,46 @@ func (s *suite) randomKills(t *testing.T) {
 			b.end()
 		})
 	}
+}
+
+// randomRuns ends "run --rm" at random moments, several at a time: the next run leaves nothing of them.
+func (s *suite) randomRuns(t *testing.T) {
+	s.run(t, "random/run", func(t *testing.T) {
+		t.Helper()
+		b := filled(t, s.base)
+		const act = "run --rm busybox sleep 0.02"
+		start := time.Now()
+		b.must(act)
+		typical := time.Since(start)
+		b.died = true
+		for range *kills {
+			var g sync.WaitGroup
+			for range 6 {
+				g.Go(func() {
+					ctx, cancel := context.WithTimeout(context.Background(), deadline)
+					defer cancel()
+					cmd := b.command(ctx, act)
+					if err := cmd.Start(); err != nil {
+						t.Error(err)
+						return
+					}
+					<-time.After(rand.N(2 * typical)) // six at a time take longer
+					_ = cmd.Process.Kill()            // it may have ended
+					_ = cmd.Wait()
+				})
+			}
+			g.Wait()
+			b.monitorsEnd()
+			b.must(act)
+			if left := b.must("ps -a"); strings.Contains(left, "busybox") {
+				t.Errorf("left of --rm: %s", left)
+			}
+			if out := b.must("system check"); out != "" {
+				t.Errorf("hull system check says %s", out)
+			}
+		}
+		b.end()
+	})
 }
 
 // killed runs hull, and kills it, or the hull-image that it started, after the time.

@@ -61,7 +61,8 @@ func (m *monitor) cleanUnlessSomeoneDoes() {
 	m.cleanUp()
 }
 
-// fail is the end without a run. Whoever is connected is told why and clears up.
+// fail is the end without a run. The owner is told why and clears up, once it has said Cleaned: it may be dying, of which
+// the monitor hears when the last of its threads has.
 func (m *monitor) fail(err error) {
 	text, frame := err.Error(), protocol.FrameRefused
 	if errors.As(err, new(runtimeError)) {
@@ -75,11 +76,12 @@ func (m *monitor) fail(err error) {
 	m.hub.StopListening()
 	told := m.hub.OwnerConnected()
 	m.hub.Tell(frame, []byte(text[:min(len(text), protocol.MaxPayload)]))
-	if told || m.req == nil {
+	switch {
+	case m.req == nil:
 		m.end()
-		return
+	case !told:
+		m.cleanUp()
 	}
-	m.cleanUp()
 }
 
 // Cleaned is the owner's word that it has cleaned up.
@@ -89,7 +91,7 @@ func (m *monitor) Cleaned() {
 	}
 }
 
-// OwnerGone is the end of the owner's connection. One that has not cleaned up, as it meant to, is replaced.
+// OwnerGone is the end of the owner's connection. One that has not cleaned up, as it meant to or had to, is replaced.
 func (m *monitor) OwnerGone() {
 	switch m.phase {
 	case waiting:

@@ -28,6 +28,37 @@ func TestOwnerDies(t *testing.T) {
 	})
 }
 
+// TestOwnerDiesOfAFailure: an owner that is told of a failed start, and does not say that it clears up, is dying.
+func TestOwnerDiesOfAFailure(t *testing.T) {
+	for name, answers := range map[string]bool{"dies": false, "clears up": true} {
+		t.Run(name, func(t *testing.T) {
+			eachRuntime(t, func(t *testing.T, runtime string) {
+				b := newBox(t, runtime, "nosuch", "x")
+				mark := filepath.Join(b.req.Bundle, "cleaned")
+				b.req.Cleanup = []string{"/bin/touch", mark}
+				i := b.starter.Spawn(Files{})
+				if err := i.Begin(b.req); err != nil {
+					t.Fatal(err)
+				}
+				frame, _, err := i.session.frames.Next()
+				if err != nil || frame != protocol.FrameFailed {
+					t.Fatalf("frame %q, %v", frame, err)
+				}
+				if answers {
+					i.session.answer(frame)
+				}
+				if err := i.session.Close(); err != nil {
+					t.Fatal(err)
+				}
+				b.waitGone()
+				if _, err := os.Stat(mark); os.IsNotExist(err) != answers {
+					t.Errorf("the clean-up's mark: %v", err)
+				}
+			})
+		})
+	}
+}
+
 // TestOwnerDetaches leaves stdin open.
 func TestOwnerDetaches(t *testing.T) {
 	eachRuntime(t, func(t *testing.T, runtime string) {

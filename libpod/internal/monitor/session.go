@@ -75,6 +75,7 @@ func (s *Session) awaitStart(ctx context.Context, runtime string, cancel func())
 	if err != nil {
 		return s.lost(err)
 	}
+	s.answer(t)
 	if ctx.Err() != nil && t != protocol.FrameStarted {
 		return context.Cause(ctx)
 	}
@@ -88,6 +89,13 @@ func (s *Session) awaitStart(ctx context.Context, runtime string, cancel func())
 		return errors.New(string(payload))
 	default:
 		return fmt.Errorf("the monitor began with frame %q", t)
+	}
+}
+
+// answer tells the monitor that a failed start was heard of: what is left of it is the owner's to clear away. Else the monitor does it.
+func (s *Session) answer(t protocol.Type) {
+	if t == protocol.FrameFailed || t == protocol.FrameRefused {
+		_ = s.Cleaned() // a monitor that has gone is told by what is read next
 	}
 }
 
@@ -176,11 +184,13 @@ func (s *Session) Settled(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for {
-		if _, _, err := s.frames.Next(); err != nil {
+		t, _, err := s.frames.Next()
+		if err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			return nil
 		}
+		s.answer(t)
 	}
 }

@@ -4,6 +4,7 @@
 package ocispec
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -145,17 +146,18 @@ func private(s *specs.Spec, kind specs.LinuxNamespaceType) bool {
 	return slices.ContainsFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == kind })
 }
 
+// CgroupPath is the cgroup that a container gets, if it gets one.
+func CgroupPath(id string, o *define.CreateOptions) string {
+	return strings.TrimSuffix(cmp.Or(o.CgroupParent, "/hull"), "/") + "/hull-" + id
+}
+
 // cgroup names the container's cgroup, or none with --cgroups=disabled.
 func cgroup(in *Input, s *specs.Spec) error {
 	o := &in.Config.Options
 	if o.Cgroups == "disabled" {
 		return nil
 	}
-	parent := o.CgroupParent
-	if parent == "" {
-		parent = "/hull"
-	}
-	s.Linux.CgroupsPath = strings.TrimSuffix(parent, "/") + "/hull-" + in.Config.ID
+	s.Linux.CgroupsPath = CgroupPath(in.Config.ID, o)
 	if in.PidsLimit > 0 && !in.Rootless {
 		limit := in.PidsLimit
 		s.Linux.Resources.Pids = &specs.LinuxPids{Limit: &limit}

@@ -179,7 +179,7 @@ func TestNamespacesPerMode(t *testing.T) {
 		equal(t, "paths", paths, map[string]string{
 			"pid": "/proc/7/ns/pid", "user": "/proc/7/ns/user", "network": "/run/netns", "ipc": "", "uts": "", "mount": "", "cgroup": "",
 		})
-		equal(t, "maps of a joined user namespace", len(s.Linux.UIDMappings), 0)
+		equal(t, "maps of a joined user namespace, which runc wants to see", len(s.Linux.UIDMappings), 1)
 	})
 	t.Run("the host's name stays with --uts=host", func(t *testing.T) {
 		equal(t, "hostname", with(t, func(_ *Input, o *define.CreateOptions) { o.UTS = "host" }).Hostname, "")

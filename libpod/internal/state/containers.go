@@ -21,6 +21,7 @@ import (
 const (
 	IntentNone   = ""
 	IntentCreate = "create"
+	IntentRun    = "run" // made to be started and to remove itself, and not started yet
 	IntentRemove = "rm"
 
 	IntentRemoveVolumes = "rm-v" // with its anonymous volumes
@@ -197,9 +198,9 @@ func (s *Store) SetEnd(ctx context.Context, c *define.ContainerConfig, intent st
 	})
 }
 
-// SetStarted writes the time of a start and forgets the last exit.
+// SetStarted writes the time of a start; what was intended is done.
 func (s *Store) SetStarted(ctx context.Context, id string, at time.Time) error {
-	return s.exec(ctx, s.durable, "UPDATE containers SET started = ? WHERE id = ?", at.UnixNano(), id)
+	return s.exec(ctx, s.durable, "UPDATE containers SET started = ?, intent = '' WHERE id = ?", at.UnixNano(), id)
 }
 
 // SetExit writes how the last run ended.

@@ -8,7 +8,7 @@
 //	containers.created    INTEGER  when create was called
 //	containers.image_id   TEXT     "" with --rootfs; so that rmi need not read every config
 //	containers.brief      TEXT     define.ListedConfig as JSON, for lists, without what has a column, and without Command where it is CommandOnly
-//	containers.intent     TEXT     what a process has begun and not ended: "", create, rm, rm-v; written before the act
+//	containers.intent     TEXT     what a process has begun and not ended: "", create, run, rm, rm-v; written before the act
 //	containers.started    INTEGER  last start; written by start
 //	containers.ended      INTEGER  end of the last run; this and the next two are written by cleanup
 //	containers.code       INTEGER  exit code of the last run
