@@ -67,11 +67,11 @@ func (r Runtime) forget(id string) bool {
 func RemoveCgroup(ctx context.Context, path string) error {
 	dir := filepath.Join(cgroupRoot, path)
 	if _, err := os.Lstat(dir); err != nil || removeCgroup(path) {
-		return nil //nolint:nilerr // none
+		return nil // there is none
 	}
 	kill, err := os.OpenFile(filepath.Join(dir, "cgroup.kill"), os.O_WRONLY, 0)
 	if err != nil {
-		return nil //nolint:nilerr // an older kernel, or somebody else's: "hull system check" tells of it
+		return nil // an older kernel, or somebody else's: "hull system check" tells of it
 	}
 	_, err = kill.WriteString("1")
 	if err = errors.Join(err, kill.Close()); err != nil {
