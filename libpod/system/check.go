@@ -315,7 +315,11 @@ func (s *Service) checkDiscarded() []define.Finding {
 // checkFiles finds the files of writes that were killed.
 func (s *Service) checkFiles() ([]define.Finding, error) {
 	var found []define.Finding
-	for _, dir := range []string{s.Dirs.Static, filepath.Join(s.Dirs.Static, "seccomp"), s.Dirs.Volatile, s.Net.Dir, s.attachments()} {
+	dirs, err := filepath.Glob(filepath.Join(s.Layers.GraphRoot(), "*-*")) // the storage library's records
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range append(dirs, s.Dirs.Static, filepath.Join(s.Dirs.Static, "seccomp"), s.Dirs.Volatile, s.Net.Dir, s.attachments()) {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
