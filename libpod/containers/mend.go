@@ -340,7 +340,7 @@ func (r *Running) Done(ctx context.Context) error {
 	undo, cancel := cleanup.Context(ctx)
 	defer cancel()
 	err := r.service.cleanUp(undo, r.ID, false, r.session != nil)
-	if isNotFound(err) {
+	if isNotFound(err) || errs.IsConflict(err) { // somebody else removed it, or started it again
 		err = nil
 	}
 	if r.session != nil {

@@ -83,6 +83,8 @@ func (s *Session) awaitStart(ctx context.Context, runtime string, cancel func())
 	case protocol.FrameStarted:
 		s.pid, err = protocol.ParsePID(payload)
 		return err
+	case protocol.FrameExited: // before it came to greet who attaches
+		return ErrGone
 	case protocol.FrameFailed:
 		return runtimeError(runtime, string(payload))
 	case protocol.FrameRefused, protocol.FrameDropped:
