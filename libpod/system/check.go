@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -315,11 +316,19 @@ func (s *Service) checkDiscarded() []define.Finding {
 // checkFiles finds the files of writes that were killed.
 func (s *Service) checkFiles() ([]define.Finding, error) {
 	var found []define.Finding
-	dirs, err := filepath.Glob(filepath.Join(s.Layers.GraphRoot(), "*-*")) // the storage library's records
-	if err != nil {
-		return nil, err
+	places := map[string]string{
+		s.Dirs.Static: ".", filepath.Join(s.Dirs.Static, "seccomp"): ".", s.Dirs.Volatile: ".", s.Net.Dir: ".", s.attachments(): ".",
 	}
-	for _, dir := range append(dirs, s.Dirs.Static, filepath.Join(s.Dirs.Static, "seccomp"), s.Dirs.Volatile, s.Net.Dir, s.attachments()) {
+	for _, records := range []string{"images", "layers", "containers"} { // the storage library's, which others write too
+		dirs, err := filepath.Glob(filepath.Join(s.Layers.GraphRoot(), "*-"+records))
+		if err != nil {
+			return nil, err
+		}
+		for _, dir := range dirs {
+			places[dir] = ".tmp-"
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(places)) {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
@@ -329,7 +338,7 @@ func (s *Service) checkFiles() ([]define.Finding, error) {
 		}
 		for _, e := range entries {
 			info, err := e.Info()
-			if err == nil && strings.HasPrefix(e.Name(), ".") && info.Mode().IsRegular() && time.Since(info.ModTime()) > staleFile {
+			if err == nil && strings.HasPrefix(e.Name(), places[dir]) && info.Mode().IsRegular() && time.Since(info.ModTime()) > staleFile {
 				found = append(found, define.Finding{Text: "file " + filepath.Join(dir, e.Name()) + ": a write that was not finished"})
 			}
 		}
