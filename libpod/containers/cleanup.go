@@ -15,7 +15,11 @@ func (s *Service) Cleanup(ctx context.Context, ref string, o define.CleanupOptio
 	if err != nil {
 		return err
 	}
-	if err := s.cleanUp(ctx, row.Config.ID, o.Remove, false); err != nil || !o.RemoveImage || row.Config.ImageID == "" {
+	runs, err := s.cleanUp(ctx, row.Config.ID, o.Remove, false)
+	if runs {
+		return errs.Conflict("container %q runs: there is nothing to clean up", row.Config.Name)
+	}
+	if err != nil || !o.RemoveImage || row.Config.ImageID == "" {
 		return err
 	}
 	if err := s.Images.RemoveName(ctx, row.Config.ImageName); err != nil {

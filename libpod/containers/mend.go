@@ -16,7 +16,6 @@ import (
 	"hull.dev/hull/libpod/internal/ocispec"
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/cleanup"
-	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/failpoint"
 	"hull.dev/hull/pkg/lockfile"
 	"hull.dev/hull/pkg/netns"
@@ -29,8 +28,7 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 	if err := s.mendStart(ctx, c); err != nil {
 		return err
 	}
-	switch c.Intent {
-	case state.IntentCreate, state.IntentRun, state.IntentRemove, state.IntentRemoveVolumes:
+	if c.Intent != state.IntentNone && (c.Intent != state.IntentRun || c.run == nil) { // what ran ends as any does
 		if err := s.remove(ctx, c, c.Intent == state.IntentRemoveVolumes); err != nil {
 			return explain("finish the removal of", &c.Config, err)
 		}
@@ -47,7 +45,7 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 	}
 	exit, ended := s.ended(c)
 	if !ended {
-		return s.mendExecs(ctx, c)
+		return s.mendRunning(ctx, c)
 	}
 	gone := s.leave(ctx, c)
 	if c.Config.Options.Remove { // intended first: then the layer goes while the runtime deletes
@@ -71,27 +69,26 @@ func (s *Service) mend(ctx context.Context, c *locked) error {
 	return nil
 }
 
-// mendStart waits for the monitor of a start that died, if there is one, takes away the folder of a start that came to no row, and
-// gives a container that was to run and be removed no intent when it has a run: that ends as any does.
+// mendRunning finishes a run --rm whose process is there, which had but to say so, and clears away sessions that died.
+func (s *Service) mendRunning(ctx context.Context, c *locked) error {
+	if c.Intent == state.IntentRun {
+		if err := s.started(ctx, c); err != nil {
+			return err
+		}
+	}
+	return s.mendExecs(ctx, c)
+}
+
+// mendStart waits for the monitor of a start that died, if there is one, and takes away the folder of one that came to no row.
 func (s *Service) mendStart(ctx context.Context, c *locked) error {
-	forgotten := c.run == nil && c.Intent == state.IntentNone && exists(s.dir(c.id()))
-	if c.run == nil && c.Intent == state.IntentNone && !forgotten {
+	idle := c.run == nil && c.Intent == state.IntentNone
+	if idle && !exists(s.dir(c.id())) {
 		return nil
 	}
-	if err := s.endUndelivered(ctx, c); err != nil {
+	if err := s.endUndelivered(ctx, c); err != nil || !idle {
 		return err
 	}
-	if forgotten {
-		return explain("clean up after", &c.Config, s.removeDir(c))
-	}
-	if c.Intent != state.IntentRun || c.run == nil {
-		return nil
-	}
-	if _, ended := s.ended(c); ended {
-		c.Intent = state.IntentNone
-		return nil
-	}
-	return s.started(ctx, c)
+	return explain("clean up after", &c.Config, s.removeDir(c))
 }
 
 // endUndelivered waits for the monitor of a start that died before the runtime had its spec: it gives up by itself, as does
@@ -312,26 +309,27 @@ func (s *Service) mendOne(ctx context.Context, id string) error {
 	return nil
 }
 
-// cleanUp is Cleanup by id; remove takes the container too. With aside files may be left to the monitor.
-func (s *Service) cleanUp(ctx context.Context, id string, remove, aside bool) error {
+// cleanUp is Cleanup by id; remove takes the container too. With aside files may be left to the monitor. One that runs is left alone,
+// which it reports.
+func (s *Service) cleanUp(ctx context.Context, id string, remove, aside bool) (runs bool, err error) {
 	l, err := s.lock(ctx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer l.lock.Unlock()
 	l.aside = aside
 	err = s.mend(ctx, l)
 	switch {
 	case errors.Is(err, errGone):
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	case l.run != nil:
-		return errs.Conflict("container %q runs: there is nothing to clean up", l.Config.Name)
+		return true, nil
 	case remove:
-		return s.remove(ctx, l, true)
+		return false, s.remove(ctx, l, true)
 	}
-	return nil
+	return false, nil
 }
 
 // Done is called by who was attached to a container to its end: it cleans up in the monitor's stead, which saves a
@@ -339,8 +337,8 @@ func (s *Service) cleanUp(ctx context.Context, id string, remove, aside bool) er
 func (r *Running) Done(ctx context.Context) error {
 	undo, cancel := cleanup.Context(ctx)
 	defer cancel()
-	err := r.service.cleanUp(undo, r.ID, false, r.session != nil)
-	if isNotFound(err) || errs.IsConflict(err) { // somebody else removed it, or started it again
+	_, err := r.service.cleanUp(undo, r.ID, false, r.session != nil) // somebody may have started it again
+	if isNotFound(err) {
 		err = nil
 	}
 	if r.session != nil {

@@ -44,9 +44,9 @@ func CheckName(name string) error {
 
 // planRootfs reads DIR[:O] of --rootfs (podman-run(1)).
 func planRootfs(o *define.CreateOptions) error {
-	dir, option, given := cutLast(o.Image, ":")
-	if !given || isFolder(o.Image) {
-		dir, option = o.Image, ""
+	dir, option := o.Image, ""
+	if i := strings.LastIndexByte(dir, ':'); i >= 0 && !isFolder(dir) {
+		dir, option = dir[:i], dir[i+1:]
 	}
 	switch {
 	case option == "idmap" || strings.HasPrefix(option, "idmap="):
@@ -67,15 +67,6 @@ func planRootfs(o *define.CreateOptions) error {
 func isFolder(path string) bool {
 	st, err := os.Stat(path)
 	return err == nil && st.IsDir()
-}
-
-// cutLast is strings.Cut at the last sep.
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }
 
 // plan turns options and image into a config and checks all that can be checked without touching the disk.

@@ -90,16 +90,8 @@ func (s *Service) checkContainers(ctx context.Context) ([]define.Finding, error)
 	if err != nil {
 		return nil, err
 	}
-	locked, err := idsIn(filepath.Join(s.Dirs.Volatile, "locks"))
-	if err != nil {
+	if err := s.dropLocks(ctx, all); err != nil {
 		return nil, err
-	}
-	for _, id := range locked { // the file of a lock whose holder died with the last of its container goes without a word
-		if f := all[id]; f == nil || f.row == nil {
-			if err := s.Containers.Mend(ctx, id); err != nil {
-				return nil, err
-			}
-		}
 	}
 	var suspects []string
 	for id, f := range all {
@@ -116,6 +108,17 @@ func (s *Service) checkContainers(ctx context.Context) ([]define.Finding, error)
 		return nil
 	})
 	return found, err
+}
+
+// dropLocks takes away the lock files of containers that are not known: who held one died with the last of its container.
+func (s *Service) dropLocks(ctx context.Context, all map[string]*facts) error {
+	ids, err := idsIn(filepath.Join(s.Dirs.Volatile, "locks"))
+	for _, id := range ids {
+		if f := all[id]; f == nil || f.row == nil {
+			err = errors.Join(err, s.Containers.Mend(ctx, id))
+		}
+	}
+	return err
 }
 
 // withLocks looks at the containers again with their locks held, and calls fn for those whose lock was free.

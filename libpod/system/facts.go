@@ -65,8 +65,8 @@ func (s *Service) look(ctx context.Context) (map[string]*facts, error) {
 			o = &f.row.Config.Options
 		}
 		// By name, since engines with other graph roots have theirs beside ours.
-		path := filepath.Join("/sys/fs/cgroup", ocispec.CgroupPath(id, o))
-		if _, err := os.Stat(path); err == nil {
+		path := ocispec.CgroupPath(id, o)
+		if fileExists("/sys/fs/cgroup" + path) {
 			f.things = append(f.things, thing{cgroup, path})
 		}
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/netns"
 	"hull.dev/hull/pkg/network/wire"
+	"hull.dev/hull/pkg/ociruntime"
 	"hull.dev/hull/pkg/transfer/staging"
 )
 
@@ -67,7 +66,7 @@ func (s *Service) scrub(ctx context.Context, id string, f *facts) error {
 		case netNS:
 			failed = append(failed, netns.Remove(t.path))
 		case cgroup:
-			failed = append(failed, removeCgroup(t.path))
+			failed = append(failed, ociruntime.RemoveCgroup(ctx, t.path))
 		case layer:
 			failed = append(failed, s.Layers.Unmount(ctx, id))
 		default:
@@ -107,24 +106,6 @@ func (s *Service) endProcesses(ctx context.Context, id string, pids []int) error
 		}
 	}
 	return fmt.Errorf("the processes of container %s do not end", short(id))
-}
-
-// removeCgroup removes a cgroup and those below it (cgroup_namespaces(7): only empty ones can go).
-func removeCgroup(path string) error {
-	var dirs []string
-	err := filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() {
-			dirs = append(dirs, p)
-		}
-		return err
-	})
-	for _, dir := range slices.Backward(dirs) {
-		err = errors.Join(err, unix.Rmdir(dir))
-	}
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // repairFiles makes the folders of volumes that lack them and removes what killed writes left. The folder of a volume that

@@ -91,7 +91,7 @@ func (s *suite) randomRuns(t *testing.T) {
 					}
 					<-time.After(rand.N(2 * typical)) // six at a time take longer
 					_ = cmd.Process.Kill()            // it may have ended
-					_ = cmd.Wait()
+					_ = cmd.Wait()                    // it was killed
 				})
 			}
 			g.Wait()
