@@ -13,13 +13,14 @@ import (
 // Thread is a thread of this process that stays in another network namespace. A socket that is made there stays there,
 // whoever uses it afterwards. Make one with Enter.
 type Thread struct {
+	path  string
 	calls chan func()
 	end   sync.Once
 }
 
 // Enter starts a thread in the network namespace at path; "" is the process's own.
 func Enter(path string) (*Thread, error) {
-	t := &Thread{calls: make(chan func())}
+	t := &Thread{path: path, calls: make(chan func())}
 	entered := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
@@ -58,6 +59,17 @@ func (t *Thread) Do(fn func() error) error {
 		err = fn()
 	}
 	return <-done
+}
+
+// Go calls fn, which may take long, on another thread in the same namespace.
+func (t *Thread) Go(fn func()) error {
+	other, err := Enter(t.path)
+	if err != nil {
+		return err
+	}
+	other.calls <- fn
+	other.Close()
+	return nil
 }
 
 // Close ends the thread. Do must not be called after it.

@@ -56,6 +56,7 @@ var (
 type lab struct {
 	testing.TB
 	client, inside, box *netns.Thread
+	boxPath             string // of the container's namespace
 	*Forwarder
 }
 
@@ -82,10 +83,11 @@ func newLab(t testing.TB) *lab {
 	l.must(err)
 	t.Cleanup(host.Close)
 	l.client, l.inside, l.box = enter("client"), enter("inside"), enter("box")
+	l.boxPath = filepath.Join(dir, "box")
 	l.must(Prepare(l.inside))
 	l.must(Prepare(l.inside)) // again is fine
 	l.join(host, filepath.Join(dir, "client"))
-	l.join(l.inside, filepath.Join(dir, "box"))
+	l.join(l.inside, l.boxPath)
 	l.do(host, func() error { return up("veth", host4+"/24", hostToo4+"/24", host6+"/64", hostToo6+"/64") })
 	l.do(host, func() error { return up("lo") })
 	l.do(l.client, func() error { return up("eth0", client4+"/24", client6+"/64", remote4+"/32") })
@@ -107,6 +109,7 @@ func newLab(t testing.TB) *lab {
 	})
 	l.do(l.inside, func() error { return up("br", bridge4+"/24", bridge6+"/64") })
 	l.do(l.inside, func() error { return up("lo", host4+"/32") })
+	l.do(l.box, func() error { return up("lo") })
 	l.do(l.box, func() error { return up("eth0", box4.String(), box6.String()) })
 	l.do(l.box, func() error { return route("eth0", "0.0.0.0/0", bridge4) })
 	l.do(l.box, func() error { return route("eth0", "::/0", bridge6) })
@@ -122,6 +125,12 @@ func newLab(t testing.TB) *lab {
 		})
 	})
 	return l
+}
+
+// Set is the Forwarder's, for the lab's container.
+func (l *lab) Set(t Target) error {
+	t.NetNS, t.Gateways = l.boxPath, []netip.Addr{netip.MustParseAddr(bridge4), netip.MustParseAddr(bridge6)}
+	return l.Forwarder.Set(t)
 }
 
 func (l *lab) must(err error) {

@@ -1,19 +1,28 @@
 // Package ports publishes the ports of containers that an ordinary user runs. Its listeners are in the network namespace of
-// the process, the host's; the containers are behind another one, the inside, which holds their bridges.
+// the process, the host's; the containers have namespaces of their own, on bridges in another one, the inside.
 //
-// The service sees the address of the real client. For a client C:p the socket inside is transparent
-// (IP_TRANSPARENT, ip(7)): it has C:p as its own address although nobody inside has it, and connects to the container. The
-// container's answer goes by its default route to the bridge, inside, where it is taken for the socket:
+// The service sees the address of the real client. For a client C:p there is a transparent socket (IP_TRANSPARENT, ip(7)): it has
+// C:p as its own address although nobody there has it, and connects to the container. What brings the answers to it is a mark, with
+// which all addresses are local (Mark, Table).
+//
+// TCP: the socket is in the container's namespace, where the packets go over lo. The service's answers have the mark of what
+// it accepted.
+//
+//	client C:p ◄──► [ listener │ socket bound to C:p ] ◄──► lo ◄──► service
+//	                   host    │        container
+//
+// UDP: the socket is inside, since no socket takes a mark over from a datagram. The answer goes by the container's default route to the
+// bridge, where it is taken for the socket:
 //
 //	client C:p ──► [ listener │ socket bound to C:p ] ──► bridge ──► container      output: connection mark := Mark
 //	client C:p ◄── [ listener │ socket bound to C:p ] ◄── bridge ◄── container      prerouting: packet mark := Mark
 //	                   host   │   inside                                            rule Mark: all is local (Table)
 //
-// Prepare installs what that takes. The source is the bridge's own address instead, as with any forwarder, where the way back
-// would not lead there: for clients on the host's loopback, with an address of the container's own subnet or of a link, of
-// the other family than the container's address, and for containers without a default route.
+// Prepare installs what that takes. The source is the bridge's own address instead for clients on the host's loopback, with an
+// address of the container's own subnet or of a link, or of the other family than the container's address; and, of UDP, for
+// containers without a default route.
 //
-// TCP is moved by splice(2), with half-closed connections kept. UDP has a flow for each client: a socket inside that is
+// TCP is moved by a relay (relay.go), with half-closed connections kept. UDP has a flow for each client: a socket inside that is
 // forgotten when nothing went through it for a while, or when there are too many; since the client's address is the
 // socket's, the container does not notice that a flow was made anew.
 package ports
@@ -43,19 +52,23 @@ type Forwarder struct {
 	inside *dialer
 	log    func(string)
 	flows  *flows
+	relays *relays
 	work   sync.WaitGroup // all goroutines
 
-	mu    sync.Mutex
-	ports map[key]*port
+	mu     sync.Mutex
+	ports  map[key]*port
+	spaces map[string]*namespace // by container
 }
 
 // Target is a container and the ports that it publishes.
 type Target struct {
 	ID, Name string
+	NetNS    string       // path of its network namespace
+	Gateways []netip.Addr // the bridge's addresses, of each family one or none
 	// V4 and V6 are the container's addresses on the network that its default route goes through, each with the length of its
 	// subnet; zero: it has none of that family.
 	V4, V6 netip.Prefix
-	// NoReturn says that the container has no default route, so that its answers would not find a client's own address.
+	// NoReturn says that the container has no default route, so that its datagrams would not find a client's own address.
 	NoReturn bool
 	Ports    []network.Port
 }
@@ -101,8 +114,9 @@ type server interface {
 // New makes a Forwarder to the containers behind the namespace of inside, which Prepare was called with. It tells log what
 // keeps it from answering clients. The thread has to live until Close has returned.
 func New(inside *netns.Thread, log func(string)) *Forwarder {
-	f := &Forwarder{inside: &dialer{thread: inside, stock: map[[2]int][]int{}}, log: log, ports: map[key]*port{}}
+	f := &Forwarder{inside: &dialer{thread: inside, stock: map[int][]int{}}, log: log, ports: map[key]*port{}, spaces: map[string]*namespace{}}
 	f.flows = newFlows(f.inside, &f.work, idleFlow, maxFlows)
+	f.relays = newRelays(inside, &f.work, relayCount())
 	return f
 }
 
@@ -114,7 +128,6 @@ func (f *Forwarder) Set(t Target) error {
 	if err != nil {
 		return err
 	}
-	to := dest{v4: t.V4, v6: t.V6, noReturn: t.NoReturn}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var fresh, gone []key
@@ -140,6 +153,7 @@ func (f *Forwarder) Set(t Target) error {
 	for k, s := range opened {
 		f.ports[k] = &port{id: t.ID, server: s}
 	}
+	to := f.dest(t)
 	for k, inner := range wanted {
 		p := f.ports[k]
 		p.name = t.Name
@@ -150,6 +164,35 @@ func (f *Forwarder) Set(t Target) error {
 		s.serve()
 	}
 	return nil
+}
+
+// dest is where the ports of a container lead, but for the number.
+func (f *Forwarder) dest(t Target) dest {
+	ns := f.spaces[t.ID]
+	if ns != nil && ns.path == t.NetNS {
+		ns.renew()
+	} else {
+		f.leave(t.ID)
+		ns = newNamespace(t.NetNS, f.inside.thread, f.relays.first(), f.log)
+		f.spaces[t.ID] = ns
+	}
+	d := dest{v4: t.V4, v6: t.V6, noReturn: t.NoReturn, ns: ns}
+	for _, g := range t.Gateways {
+		if g.Is4() {
+			d.via4 = g
+		} else {
+			d.via6 = g
+		}
+	}
+	return d
+}
+
+// leave gives back what is kept of a container's namespace.
+func (f *Forwarder) leave(id string) {
+	if ns := f.spaces[id]; ns != nil {
+		ns.close()
+		delete(f.spaces, id)
+	}
 }
 
 // open takes the fresh ports of the container id, all or none. A port of the gone ones that is in the way, as 0.0.0.0:80 is for 127.0.0.1:80, is
@@ -192,7 +235,7 @@ func (f *Forwarder) server(k key) server {
 	if k.protocol == "udp" {
 		return &udpServer{key: k, flows: f.flows, log: f.log, work: &f.work}
 	}
-	return &tcpServer{key: k, inside: f.inside, log: f.log, work: &f.work, links: map[*link]struct{}{}}
+	return &tcpServer{key: k, relays: f.relays, log: f.log, fd: -1, links: map[*link]struct{}{}}
 }
 
 // Remove ends the ports of a container, and what goes through them. One that has none is fine.
@@ -205,6 +248,7 @@ func (f *Forwarder) Remove(id string) {
 			delete(f.ports, k)
 		}
 	}
+	f.leave(id)
 }
 
 // Close ends all ports and returns when nothing of the Forwarder is at work any more.
@@ -214,8 +258,12 @@ func (f *Forwarder) Close() error {
 		p.end()
 	}
 	clear(f.ports)
+	for id := range f.spaces {
+		f.leave(id)
+	}
 	f.mu.Unlock()
 	f.flows.close()
+	f.relays.close()
 	f.work.Wait()
 	f.inside.close()
 	return nil

@@ -42,14 +42,12 @@ const (
 func Prepare(inside *netns.Thread) error {
 	return inside.Do(func() error {
 		for _, setting := range []string{"ipv4/conf/all/src_valid_mark", "ipv6/conf/default/accept_dad"} {
-			if err := turnOff("/proc/sys/net/" + setting); err != nil {
+			if err := turn("/proc/sys/net/"+setting, "0"); err != nil {
 				return fmt.Errorf("prepare published ports: %w", err)
 			}
 		}
-		for _, all := range []string{"0.0.0.0/0", "::/0"} {
-			if err := deliver(all); err != nil {
-				return fmt.Errorf("prepare published ports: %w", err)
-			}
+		if err := deliverAll(); err != nil {
+			return fmt.Errorf("prepare published ports: %w", err)
 		}
 		if err := install(); err != nil {
 			return fmt.Errorf("prepare published ports: install nftables table %s: %w", Name, err)
@@ -58,17 +56,20 @@ func Prepare(inside *netns.Thread) error {
 	})
 }
 
-// turnOff turns a setting of the kernel off if it is there and on.
-func turnOff(setting string) error {
+// turn gives a setting of the kernel a value if it is there and has another.
+func turn(setting, value string) error {
 	data, err := os.ReadFile(setting)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // a kernel without IPv6
 	}
-	if err != nil || strings.TrimSpace(string(data)) == "0" {
+	if err != nil || strings.TrimSpace(string(data)) == value {
 		return err
 	}
-	return os.WriteFile(setting, []byte("0"), 0) //nolint:forbidigo // it is no file
+	return os.WriteFile(setting, []byte(value), 0) //nolint:forbidigo // it is no file
 }
+
+// deliverAll makes the addresses of both families local for packets with the mark, in the thread's namespace.
+func deliverAll() error { return errors.Join(deliver("0.0.0.0/0"), deliver("::/0")) }
 
 // deliver makes all addresses local for packets with the mark.
 func deliver(all string) error {

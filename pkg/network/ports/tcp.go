@@ -2,10 +2,15 @@ package ports
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // acceptPause is how long a port waits when the process has no descriptor left for another connection.
@@ -14,34 +19,47 @@ const acceptPause = 100 * time.Millisecond
 // tcpServer forwards the connections of one port.
 type tcpServer struct {
 	key
-	inside *dialer
+	relays *relays
 	log    func(string)
-	work   *sync.WaitGroup
+	fd     int // of the listening socket, -1 without
 
-	listener *net.TCPListener
-	mu       sync.Mutex // of what follows
-	to       dest
-	links    map[*link]struct{}
+	mu    sync.Mutex // of what follows; taken after that of a relay
+	to    dest
+	links map[*link]struct{} // nil after end
 }
 
-// link is a client's connection with the one to the container.
-type link struct {
-	client, inner *net.TCPConn
-}
-
-// reset ends both sides at once; each sees that the other is gone.
-func (l *link) reset() {
-	for _, c := range []*net.TCPConn{l.client, l.inner} {
-		if c != nil {
-			_ = c.SetLinger(0)
-			_ = c.Close()
-		}
+func (s *tcpServer) listen() error {
+	listener, err := net.ListenTCP(s.network(), &net.TCPAddr{IP: s.ip.AsSlice(), Port: int(s.number), Zone: s.ip.Zone()})
+	if err != nil {
+		return err
 	}
+	defer listener.Close() // a copy goes on
+	raw, err := listener.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { s.fd, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(err, failed); err != nil {
+		return err
+	}
+	err = setAll(s.fd, inherited)
+	if err == nil {
+		err = s.relays.first().open(s.fd, s)
+	}
+	if err != nil {
+		s.mute()
+	}
+	return err
 }
 
-func (s *tcpServer) listen() (err error) {
-	s.listener, err = net.ListenTCP(s.network(), &net.TCPAddr{IP: s.ip.AsSlice(), Port: int(s.number), Zone: s.ip.Zone()})
-	return err
+// inherited is what connections have of the listening socket: nothing waits to be sent, and a client that has gone without a
+// word is missed within three minutes.
+var inherited = []option{
+	{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
 }
 
 // network is Go's name for the families of a port: without an address both, of [::] IPv6 alone.
@@ -56,56 +74,87 @@ func (k key) network() string {
 }
 
 func (s *tcpServer) serve() {
-	listener := s.listener
-	s.work.Go(func() {
-		for {
-			client, err := listener.AcceptTCP()
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err != nil {
-				s.log("port " + s.String() + ": " + err.Error())
-				<-time.After(acceptPause)
-				continue
-			}
-			s.work.Go(func() { s.forward(client) })
+	r := s.relays.first()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hear(s.fd, true)
+}
+
+// accept takes one connection. It is called by the first relay.
+func (s *tcpServer) accept(fd int) {
+	// Not by unix, which asks for the protocol of the socket each time.
+	client, from, err := syscall.Accept4(fd, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+	switch {
+	case err == nil:
+		s.forward(client, peerOf(from))
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ENOMEM):
+		s.log("port " + s.String() + ": accept: " + err.Error())
+		s.pause(fd)
+	} // else the client has gone again
+}
+
+// peerOf is the address of a client; that of an IPv4 one is of IPv4 whatever the socket's family is.
+func peerOf(a syscall.Sockaddr) netip.AddrPort {
+	switch a := a.(type) {
+	case *syscall.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *syscall.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// pause leaves clients waiting for a while. It is called by the first relay.
+func (s *tcpServer) pause(fd int) {
+	r := s.relays.first()
+	r.hear(fd, false)
+	time.AfterFunc(acceptPause, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.doors[int32(fd)] == s {
+			r.hear(fd, true)
 		}
 	})
 }
 
-// forward connects a client to the container and returns when both are done.
-func (s *tcpServer) forward(client *net.TCPConn) {
-	l := &link{client: client}
-	from := client.RemoteAddr().(*net.TCPAddr).AddrPort() //nolint:forcetypeassert // it is what a TCP connection has
-	if err := s.start(l, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())); err != nil {
-		l.reset()
-		return
+// forward connects a client to the container, now or when its namespace is ready. It is called by the first
+// relay.
+func (s *tcpServer) forward(client int, from netip.AddrPort) {
+	again := func(err error) {
+		if err != nil {
+			refuse(client)
+			return
+		}
+		s.forward(client, from)
 	}
-	defer s.forget(l)
-	if err := await(l.inner); err != nil {
-		l.reset()
-		return
+	l, ok := s.dial(client, from, again)
+	switch {
+	case l != nil:
+		s.relays.give(l)
+	case ok:
+		refuse(client)
 	}
-	var back sync.WaitGroup
-	back.Go(func() { l.pump(l.client, l.inner) })
-	l.pump(l.inner, l.client)
-	back.Wait()
-	_ = l.client.Close()
-	_ = l.inner.Close()
 }
 
-// start begins the connection to the container, under the lock so that aim and end do not miss it.
-func (s *tcpServer) start(l *link, from netip.AddrPort) (err error) {
+// dial starts the connection, under the lock so that aim and end do not miss it. It returns false when forward is called again.
+func (s *tcpServer) dial(client int, from netip.AddrPort, again func(error)) (*link, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.links == nil {
-		return net.ErrClosed
+		return nil, true
 	}
-	l.inner, err = s.inside.tcp(from, s.to)
-	if err == nil {
-		s.links[l] = struct{}{}
+	inner, ok, err := s.to.ns.dial(from, s.to, again)
+	if !ok || err != nil {
+		return nil, ok
 	}
-	return err
+	l := newLink(s, s.relays.turn(), client, inner)
+	s.links[l] = struct{}{}
+	return l, true
+}
+
+func refuse(client int) {
+	linger(client)
+	_ = unix.Close(client)
 }
 
 func (s *tcpServer) forget(l *link) {
@@ -114,37 +163,40 @@ func (s *tcpServer) forget(l *link) {
 	delete(s.links, l)
 }
 
-// pump moves bytes until src has no more, which it tells dst and nothing else: dst may go on sending.
-func (l *link) pump(dst, src *net.TCPConn) {
-	_, err := dst.ReadFrom(src) // splice(2)
-	if err == nil {
-		err = dst.CloseWrite()
-	}
-	if err != nil {
-		l.reset()
-	}
-}
-
 func (s *tcpServer) aim(to dest) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.to == to {
-		return
+	var astray []*link
+	if s.to != to {
+		s.to = to
+		astray = slices.Collect(maps.Keys(s.links))
 	}
-	s.to = to
-	for l := range s.links {
-		l.reset()
-	}
+	s.mu.Unlock()
+	reset(astray)
 }
 
-func (s *tcpServer) mute() { _ = s.listener.Close() }
+func (s *tcpServer) mute() {
+	if s.fd >= 0 {
+		s.relays.first().shut(s.fd)
+		_ = unix.Close(s.fd)
+		s.fd = -1
+	}
+}
 
 func (s *tcpServer) end() {
 	s.mute()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for l := range s.links {
-		l.reset()
-	}
+	left := slices.Collect(maps.Keys(s.links))
 	s.links = nil
+	s.mu.Unlock()
+	reset(left)
+}
+
+// reset ends links, of which some may have ended meanwhile.
+func reset(links []*link) {
+	for _, l := range links {
+		r := l.relay
+		r.mu.Lock()
+		l.reset()
+		r.mu.Unlock()
+	}
 }

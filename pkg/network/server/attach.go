@@ -229,7 +229,7 @@ func host(a *network.Attachment) names.Host {
 // target is where published ports lead to: the addresses on the first network of hull's own that has one, over which the default route
 // goes too.
 func target(a *network.Attachment) ports.Target {
-	t := ports.Target{ID: a.ID, Name: a.Name, Ports: a.Ports}
+	t := ports.Target{ID: a.ID, Name: a.Name, NetNS: a.NetNS, Ports: a.Ports}
 	for i := range a.Joins {
 		j := &a.Joins[i]
 		if !j.Network.Owned() {
@@ -243,6 +243,7 @@ func target(a *network.Attachment) ports.Target {
 			}
 		}
 		if t.V4.IsValid() || t.V6.IsValid() {
+			t.Gateways = j.Gateways
 			t.NoReturn = len(defaultRoutes(j, map[bool]bool{})) == 0
 			break
 		}
