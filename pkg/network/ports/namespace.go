@@ -31,6 +31,7 @@ type namespace struct {
 
 	mu      sync.Mutex
 	ready   bool          // the routes, the rules and the settings are there
+	busy    bool          // somebody looks after them
 	plain   bool          // they cannot be: clients are seen with the container's own address
 	waiting []func(error) // for them
 	stock   map[int][]int // sockets that are made and not used, by domain
@@ -41,8 +42,8 @@ func newNamespace(path string, inside *netns.Thread, r *relay, log func(string))
 	return &namespace{path: path, inside: inside, relay: r, log: log, stock: map[int][]int{}}
 }
 
-// dial starts a connection for a client, on the relay's thread. Before the first it returns false, and has the relay call again when
-// the namespace is ready or cannot be.
+// dial starts a connection for a client, on the relay's thread. It returns false while the namespace is not ready, and has the relay
+// call again when it is or cannot be.
 func (n *namespace) dial(client netip.AddrPort, to dest, again func(error)) (fd int, ok bool, err error) {
 	addr, shown := to.choose(client.Addr())
 	if !addr.Addr().IsValid() {
@@ -54,9 +55,8 @@ func (n *namespace) dial(client netip.AddrPort, to dest, again func(error)) (fd 
 	case n.closed:
 		return 0, true, net.ErrClosed
 	case !n.ready:
-		if n.waiting = append(n.waiting, again); len(n.waiting) == 1 {
-			n.relay.work.Go(n.prepare)
-		}
+		n.waiting = append(n.waiting, again)
+		n.begin()
 		return 0, false, nil
 	}
 	via := to.via(addr.Addr())
@@ -139,8 +139,22 @@ func (n *namespace) options(domain int) []option {
 	)
 }
 
-// prepare makes the namespace ready. It may take long: others change networks at the same time, and the kernel lets one of them
-// at a time.
+// renew has the next connection look after what prepare installs, which somebody may have taken away.
+func (n *namespace) renew() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ready = false
+}
+
+// begin begins to make the namespace ready, if that has not begun: many a container never has a client. It takes as long as others
+// change networks, one of whom the kernel lets do so at a time. The lock is held.
+func (n *namespace) begin() {
+	if !n.busy {
+		n.busy = true
+		n.relay.work.Go(n.prepare)
+	}
+}
+
 func (n *namespace) prepare() {
 	var failed error
 	err := n.inside.Do(func() error {
@@ -153,7 +167,7 @@ func (n *namespace) prepare() {
 		n.log(fmt.Sprintf("published ports of %s: services do not see the addresses of clients: %v", n.path, failed))
 	}
 	n.mu.Lock()
-	n.ready, n.plain = err == nil, failed != nil
+	n.ready, n.plain, n.busy = err == nil, failed != nil, false
 	waiting := n.waiting
 	n.waiting = nil
 	n.mu.Unlock()
@@ -172,13 +186,6 @@ func answersToMark() error {
 		err = errors.Join(err, turn("/proc/sys/net/"+setting, "1"))
 	}
 	return err
-}
-
-// renew has the next connection look after what prepare installs, which somebody may have taken away.
-func (n *namespace) renew() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.ready = false
 }
 
 // close gives back what was not used.

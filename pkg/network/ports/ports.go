@@ -169,13 +169,12 @@ func (f *Forwarder) Set(t Target) error {
 // dest is where the ports of a container lead, but for the number.
 func (f *Forwarder) dest(t Target) dest {
 	ns := f.spaces[t.ID]
-	if ns != nil && ns.path == t.NetNS {
-		ns.renew()
-	} else {
+	if ns == nil || ns.path != t.NetNS {
 		f.leave(t.ID)
 		ns = newNamespace(t.NetNS, f.inside.thread, f.relays.first(), f.log)
 		f.spaces[t.ID] = ns
 	}
+	ns.renew()
 	d := dest{v4: t.V4, v6: t.V6, noReturn: t.NoReturn, ns: ns}
 	for _, g := range t.Gateways {
 		if g.Is4() {

@@ -68,25 +68,26 @@ func turn(setting, value string) error {
 	return os.WriteFile(setting, []byte(value), 0) //nolint:forbidigo // it is no file
 }
 
-// deliverAll makes the addresses of both families local for packets with the mark, in the thread's namespace.
-func deliverAll() error { return errors.Join(deliver("0.0.0.0/0"), deliver("::/0")) }
+// loopback is the number of lo in every network namespace (LOOPBACK_IFINDEX of Linux).
+const loopback = 1
 
-// deliver makes all addresses local for packets with the mark.
-func deliver(all string) error {
-	_, dst, err := net.ParseCIDR(all)
+// deliverAll makes the addresses of both families local for packets with the mark, in the thread's namespace.
+func deliverAll() error {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
-		return err
+		return fmt.Errorf("open netlink: %w", err)
 	}
-	family := netlink.FAMILY_V4
-	if dst.IP.To4() == nil {
-		family = netlink.FAMILY_V6
+	defer h.Close()
+	return errors.Join(deliver(h, netlink.FAMILY_V4), deliver(h, netlink.FAMILY_V6))
+}
+
+// deliver does so for one family.
+func deliver(h *netlink.Handle, family int) error {
+	all := &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
+	if family == netlink.FAMILY_V6 {
+		all = &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
 	}
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return fmt.Errorf("look for lo: %w", err)
-	}
-	route := &netlink.Route{LinkIndex: lo.Attrs().Index, Dst: dst, Table: Table, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST}
-	err = netlink.RouteReplace(route)
+	err := h.RouteReplace(&netlink.Route{LinkIndex: loopback, Dst: all, Table: Table, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST})
 	if family == netlink.FAMILY_V6 && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EACCES)) {
 		return nil // the kernel has no IPv6, or it is off: no container has an address of it either
 	}
@@ -95,7 +96,7 @@ func deliver(all string) error {
 	}
 	rule := netlink.NewRule()
 	rule.Family, rule.Mark, rule.Table, rule.Priority = family, Mark, Table, Priority
-	if err := netlink.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
+	if err := h.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("add rule of mark %#x: %w", Mark, err)
 	}
 	return nil

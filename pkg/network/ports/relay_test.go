@@ -161,6 +161,8 @@ func TestNoDescriptorLeft(t *testing.T) {
 	l.log = func(text string) { said <- text }
 	l.serveTCP(80, who)
 	l.must(l.Set(box(tcp(8080, 80))))
+	l.ask(l.client, "tcp", "", host4+":8080") // nothing else takes descriptors after it
+	l.awaitLinks(0)
 	var before unix.Rlimit
 	l.must(unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
 	restore := func() { l.must(unix.Setrlimit(unix.RLIMIT_NOFILE, &before)) }
