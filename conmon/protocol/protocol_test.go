@@ -91,7 +91,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("no status: %v", err)
 	}
 	want := Status{
-		State: StateExited, PID: 7, PIDStart: 1234, MonitorPID: 8, Started: time.Unix(1, 2), ExitCode: 137,
+		State: StateExited, PID: 7, PIDStart: 1234, PIDNumber: 99, MonitorPID: 8, Started: time.Unix(1, 2), ExitCode: 137,
 		ExitedAt: time.Unix(3, 4), OOM: true, Restarts: 2, Error: "two\nlines \"quoted\"",
 	}
 	data := append(want.Encode(), "of-a-newer-one=5\n"...)

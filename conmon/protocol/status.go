@@ -26,6 +26,7 @@ type Status struct {
 	State      string
 	PID        int64 // of the main process, in the monitor's pid namespace; kept after the exit
 	PIDStart   int64 // its start time in clock ticks after boot (proc(5), stat field 22): no reused pid has the same
+	PIDNumber  int64 // the kernel's number of it, the inode of its pidfd (Linux 6.9): no other process has the same; 0 without
 	MonitorPID int64 //
 	Started    time.Time
 	ExitCode   int64 // StateExited and StateRestarting: of the last run
@@ -42,6 +43,7 @@ func (s *Status) fields() []field {
 		{key: "state", str: &s.State},
 		{key: "pid", num: &s.PID},
 		{key: "pid-start", num: &s.PIDStart},
+		{key: "pid-number", num: &s.PIDNumber},
 		{key: "monitor-pid", num: &s.MonitorPID},
 		{key: "started", when: &s.Started},
 		{key: "exit-code", num: &s.ExitCode},

@@ -358,7 +358,7 @@ func (s *Service) waitEnd(ctx context.Context, id string) error {
 			return err
 		}
 		alive, _ := protocol.Alive(s.dir(id))
-		if m.State == protocol.StateExited || !alive && !processLives(int(m.PID), uint64(m.PIDStart)) {
+		if m.State == protocol.StateExited || !alive && !mainLives(&m) {
 			return nil
 		}
 		if m.State == protocol.StateRestarting { // there is no process to wait for

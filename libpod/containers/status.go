@@ -14,6 +14,7 @@ import (
 	"hull.dev/hull/conmon/protocol"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/state"
+	"hull.dev/hull/pkg/pidfd"
 )
 
 // view is the container of a row and its run.
@@ -48,7 +49,7 @@ func look(dir string) (g glance) {
 	if g.Status, g.err = protocol.ReadStatus(dir); g.err != nil || g.State == protocol.StateExited {
 		return g
 	}
-	if g.lives = g.hasProcess() && processLives(int(g.PID), uint64(g.PIDStart)); g.lives {
+	if g.lives = g.hasProcess() && mainLives(&g.Status); g.lives {
 		return g
 	}
 	if g.watched, _ = protocol.Alive(dir); !g.watched {
@@ -132,6 +133,14 @@ const lostCode = 255
 
 func exitOf(m protocol.Status) define.Exit {
 	return define.Exit{Code: int(m.ExitCode), At: m.ExitedAt, OOM: m.OOM, Restarts: int(m.Restarts), Error: m.Error}
+}
+
+// mainLives reports whether the process that a monitor wrote of is there, and no zombie.
+func mainLives(m *protocol.Status) bool {
+	if lives, known := pidfd.Lives(int(m.PID), uint64(m.PIDNumber)); known {
+		return lives
+	}
+	return processLives(int(m.PID), uint64(m.PIDStart))
 }
 
 // processLives reports whether pid is the process that started at start (protocol.Stat), or whichever if that is 0, and is no

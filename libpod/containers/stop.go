@@ -105,14 +105,14 @@ func (s *Service) takeStartBack(id string) error {
 	return pidfd.Signal(int(m.MonitorPID), unix.SIGTERM, func() (bool, error) { return protocol.Alive(s.dir(id)) })
 }
 
-// signal sends a signal to the container's first process. The pid is the one that the monitor wrote, checked by its start
-// time, so no runtime has to be executed for it; a process that is gone is fine.
+// signal sends a signal to the container's first process. The pid is the one that the monitor wrote, checked by its number or
+// start time, so no runtime has to be executed for it; a process that is gone is fine.
 func (s *Service) signal(_ context.Context, c *locked, sig unix.Signal, _ bool) error {
 	m, err := protocol.ReadStatus(s.dir(c.id()))
 	if err != nil || m.PID == 0 {
 		return nil //nolint:nilerr // it has no process yet, or none any more
 	}
-	return pidfd.Signal(int(m.PID), sig, func() (bool, error) { return processLives(int(m.PID), uint64(m.PIDStart)), nil })
+	return pidfd.Signal(int(m.PID), sig, func() (bool, error) { return mainLives(&m), nil })
 }
 
 // Kill sends a signal to a container that runs.

@@ -54,6 +54,28 @@ func Await(ctx context.Context, pid int) error {
 	})
 }
 
+// Lives reports whether pid is the process with the number, that of the inode of its descriptor, and has not ended, also not as a zombie.
+// It takes a third of the time of reading /proc/PID/stat. Without a number, as before Linux 6.9, it is not known.
+func Lives(pid int, number uint64) (lives, known bool) {
+	if number == 0 || pid <= 0 {
+		return false, false
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return false, errors.Is(err, unix.ESRCH)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil {
+		return false, false
+	}
+	if st.Ino != number {
+		return false, true
+	}
+	ended, err := wait(fd, 0)
+	return !ended, err == nil
+}
+
 func with(pid int, same func() (bool, error), act func(fd int) error) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {

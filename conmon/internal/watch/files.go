@@ -88,3 +88,19 @@ func startTime(pid int) int64 {
 	}
 	return int64(start)
 }
+
+// processNumber is protocol.Status.PIDNumber of a process.
+func processNumber(pid int) int64 {
+	const pidfs = 0x50494446 // PID_FS_MAGIC: of older kernels all pidfds are one file
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	var fs unix.Statfs_t
+	var st unix.Stat_t
+	if unix.Fstatfs(fd, &fs) != nil || fs.Type != pidfs || unix.Fstat(fd, &st) != nil {
+		return 0
+	}
+	return int64(st.Ino)
+}

@@ -144,7 +144,7 @@ func (m *monitor) running(status unix.WaitStatus) error {
 
 // takeOver watches the process from here on, and tells the owner.
 func (m *monitor) takeOver(pid int) error {
-	m.status.PID, m.status.PIDStart, m.status.Started = int64(pid), startTime(pid), time.Now()
+	m.status.PID, m.status.PIDStart, m.status.PIDNumber, m.status.Started = int64(pid), startTime(pid), processNumber(pid), time.Now()
 	m.status.State, m.status.Error = protocol.StateRunning, ""
 	m.status.OOM, m.status.ExitCode, m.status.ExitedAt = false, 0, time.Time{}
 	if m.req.Kind == protocol.KindContainer && m.req.Mode == protocol.ModeCreate && m.status.Restarts == 0 {
