@@ -27,8 +27,8 @@ type half struct {
 // errLater says that there is more to move when others had their turn.
 var errLater = errors.New("others have their turn")
 
-// errGone says that nobody is there any more for what still comes.
-var errGone = errors.New("the connection is no more")
+// errGone says that src had no more, and now takes no more either.
+var errGone = errors.New("the end is gone")
 
 func (h *half) move(r *relay) error {
 	for range turns {

@@ -51,9 +51,14 @@ func (l *link) move() {
 	}
 	later := false
 	for _, h := range []*half{&l.forth, &l.back} {
-		err := h.move(l.relay)
-		later = later || errors.Is(err, errLater)
-		if err != nil && !errors.Is(err, errLater) {
+		switch err := h.move(l.relay); {
+		case err == nil:
+		case errors.Is(err, errLater):
+			later = true
+		case errors.Is(err, errGone):
+			l.close() // what the other end was sent still reaches it
+			return
+		default:
 			l.reset()
 			return
 		}

@@ -154,6 +154,32 @@ func (l *lab) visit() {
 	}
 }
 
+// A service that has said all and then goes with a reset ends the connection at once, and the client still gets what it was sent.
+func TestResetAfterTheEnd(t *testing.T) {
+	l := newLab(t)
+	const size = 100 << 10
+	l.serveTCP(80, func(c *net.TCPConn) {
+		_, _ = c.Write(make([]byte, size))
+		_ = c.CloseWrite()
+		_, _ = c.Read(make([]byte, 1))
+		_ = c.SetLinger(0)
+	})
+	l.must(l.Set(box(tcp(8080, 80))))
+	c, err := l.dial(l.client, "tcp", "", host4+":8080")
+	l.must(err)
+	defer c.Close()
+	l.must(c.SetDeadline(time.Now().Add(patience)))
+	buf := make([]byte, size)
+	_, err = io.ReadFull(c, buf[:1])
+	l.must(err)
+	_, err = c.Write([]byte("x"))
+	l.must(err)
+	l.awaitLinks(0)
+	if data, err := io.ReadAll(c); err != nil || len(data) != size-1 {
+		t.Errorf("%d bytes more came, %v", len(data), err)
+	}
+}
+
 // Where the process has no descriptor left, clients wait.
 func TestNoDescriptorLeft(t *testing.T) {
 	l := newLab(t)
