@@ -16,7 +16,7 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer syscall.Close(fd)
-	data := make([]byte, 0, 1024)
+	data := make([]byte, 0, 512)
 	for {
 		room := cap(data) - len(data)
 		n, err := retry(func() (int, error) { return syscall.Read(fd, data[len(data):cap(data)]) })
