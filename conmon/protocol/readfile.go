@@ -8,7 +8,7 @@ import (
 
 // ReadFile reads a small file to its end: one on a disk, or of a single record in /proc, of which a read has less than it asks
 // for only at the end. os.ReadFile would do, but for the Go runtime's own poller: the monitor has no
-// other use for its two descriptors and 20 KB, and the engine, which reads two files of each container that runs, would
+// other use for its two descriptors and 20 KB, and the engine, which reads a file or two of each container that runs, would
 // pay six system calls more for each.
 func ReadFile(path string) ([]byte, error) {
 	fd, err := retry(func() (int, error) { return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0) })

@@ -3,7 +3,6 @@ package netns
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
 
@@ -38,13 +37,14 @@ func Enter(path string) (*Thread, error) {
 	return t, <-entered
 }
 
+// enter puts the calling thread there. Not by os.Open, whose file the Go runtime's poller would look at first.
 func enter(path string) error {
-	f, err := os.Open(path)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("open network namespace %q: %w", path, err)
 	}
-	defer f.Close()
-	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+	defer unix.Close(fd)
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("enter network namespace %q: %w", path, err)
 	}
 	return nil

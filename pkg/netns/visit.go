@@ -18,14 +18,8 @@ func Visit(path string, fn func() error) error {
 		return os.NewSyscallError("open own network namespace", err)
 	}
 	defer unix.Close(home)
-	there, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open network namespace %q: %w", path, err)
-	}
-	err = unix.Setns(there, unix.CLONE_NEWNET)
-	_ = unix.Close(there)
-	if err != nil {
-		return fmt.Errorf("enter network namespace %q: %w", path, err)
+	if err := enter(path); err != nil {
+		return err
 	}
 	defer func() {
 		if err := unix.Setns(home, unix.CLONE_NEWNET); err != nil {

@@ -71,10 +71,8 @@ func (l *link) move() {
 	}
 }
 
+// close ends a link that is not closed.
 func (l *link) close() {
-	if l.closed {
-		return
-	}
 	l.closed = true
 	l.forth.giveBack(l.relay)
 	l.back.giveBack(l.relay)

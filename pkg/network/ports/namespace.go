@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -13,51 +12,50 @@ import (
 	"hull.dev/hull/pkg/netns"
 )
 
-const (
-	batch = 16 // sockets made at once: to go into a namespace and back costs as much as two of them
-	// syncnt is how often a connection is tried for again, after 1, 3 and 7 s; the client is told after 15.
-	syncnt = 3
-)
+// syncnt is how often a connection is tried for again, after 1, 3 and 7 s; the client is told after 15.
+const syncnt = 3
+
+// errNotReady says that who wants to dial is called when it may.
+var errNotReady = errors.New("the namespace is not ready")
 
 // namespace makes TCP sockets in the network namespace of a container, where their packets go over its lo: no bridge, no rule and
 // no other container comes between. They are transparent (IP_TRANSPARENT, ip(7)), so that they may have a client's address, and
 // marked. The container's socket takes the mark over from the first packet (tcp_fwmark_accept), as does a refusal
 // (fwmark_reflect, both ip-sysctl.rst), and with the mark every address is local: answers come to the socket that has the client's.
 type namespace struct {
-	path   string
-	inside *netns.Thread
-	relay  *relay // that dials
-	log    func(string)
+	path  string
+	relay *relay // that dials
+	log   func(string)
 
 	mu      sync.Mutex
 	ready   bool          // the routes, the rules and the settings are there
 	busy    bool          // somebody looks after them
 	plain   bool          // they cannot be: clients are seen with the container's own address
 	waiting []func(error) // for them
-	stock   map[int][]int // sockets that are made and not used, by domain
+	stock   stock
 	closed  bool
 }
 
-func newNamespace(path string, inside *netns.Thread, r *relay, log func(string)) *namespace {
-	return &namespace{path: path, inside: inside, relay: r, log: log, stock: map[int][]int{}}
+func newNamespace(path string, r *relay, log func(string)) *namespace {
+	return &namespace{path: path, relay: r, log: log, stock: stock{}}
 }
 
-// dial starts a connection for a client, on the relay's thread. It returns false while the namespace is not ready, and has the relay
-// call again when it is or cannot be.
-func (n *namespace) dial(client netip.AddrPort, to dest, again func(error)) (fd int, ok bool, err error) {
+// dial starts a connection for a client, on the relay's thread. With errNotReady it has the relay call again when the namespace is ready,
+// or with the error when it cannot be.
+func (n *namespace) dial(client netip.AddrPort, to dest, again func(error)) (fd int, err error) {
 	addr, shown := to.choose(client.Addr())
 	if !addr.Addr().IsValid() {
-		return 0, true, errNoAddress
+		return 0, errNoAddress
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
 	case n.closed:
-		return 0, true, net.ErrClosed
+		return 0, net.ErrClosed
 	case !n.ready:
 		n.waiting = append(n.waiting, again)
 		n.begin()
-		return 0, false, nil
+		return 0, errNotReady
 	}
 	via := to.via(addr.Addr())
 	if n.plain {
@@ -66,58 +64,29 @@ func (n *namespace) dial(client netip.AddrPort, to dest, again func(error)) (fd 
 	if shown {
 		fd, err = n.connect(client, addr)
 		if !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.EADDRINUSE) {
-			return fd, true, err
+			return fd, err
 		} // the client has a connection from that port to that service
 	}
-	fd, err = n.connect(netip.AddrPortFrom(via, 0), addr)
-	return fd, true, err
+	return n.connect(netip.AddrPortFrom(via, 0), addr)
 }
 
 // connect makes a connection, from an address if one is given. The lock is held.
 func (n *namespace) connect(from, to netip.AddrPort) (fd int, err error) {
-	if fd, err = n.take(domainOf(to.Addr())); err != nil {
+	there := func(fn func() error) error { return netns.Visit(n.path, fn) }
+	if fd, err = n.stock.take(domainOf(to.Addr()), there, n.socket); err != nil {
 		return 0, err
 	}
-	if from.Addr().IsValid() {
-		err = os.NewSyscallError("bind", unix.Bind(fd, sockaddr(from)))
-	}
-	if err == nil {
-		err = os.NewSyscallError("connect", unix.Connect(fd, sockaddr(to)))
-	}
-	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
+	if err := connect(fd, from, to); err != nil {
 		_ = unix.Close(fd)
 		return 0, err
 	}
 	return fd, nil
 }
 
-// take returns a socket of the stock, and makes that anew when it is empty. The lock is held.
-func (n *namespace) take(domain int) (fd int, err error) {
-	if len(n.stock[domain]) == 0 {
-		err = netns.Visit(n.path, func() error {
-			for range batch {
-				fd, err := n.socket(domain)
-				if err != nil {
-					return err
-				}
-				n.stock[domain] = append(n.stock[domain], fd)
-			}
-			return nil
-		})
-	}
-	last := len(n.stock[domain]) - 1
-	if last < 0 {
-		return 0, err
-	}
-	fd, n.stock[domain] = n.stock[domain][last], n.stock[domain][:last]
-	return fd, nil
-}
-
 // socket makes one in the thread's namespace.
 func (n *namespace) socket(domain int) (fd int, err error) {
-	fd, err = unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return 0, os.NewSyscallError("socket", err)
+	if fd, err = socket(domain, unix.SOCK_STREAM); err != nil {
+		return 0, err
 	}
 	if err := setAll(fd, n.options(domain)); err != nil {
 		_ = unix.Close(fd)
@@ -157,12 +126,11 @@ func (n *namespace) begin() {
 
 func (n *namespace) prepare() {
 	var failed error
-	err := n.inside.Do(func() error {
-		return netns.Visit(n.path, func() error {
-			failed = answersToMark()
-			return nil
-		})
-	})
+	there, err := netns.Enter(n.path)
+	if err == nil {
+		failed = there.Do(answersToMark)
+		there.Close()
+	}
 	if failed != nil {
 		n.log(fmt.Sprintf("published ports of %s: services do not see the addresses of clients: %v", n.path, failed))
 	}
@@ -193,10 +161,5 @@ func (n *namespace) close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closed = true
-	for _, fds := range n.stock {
-		for _, fd := range fds {
-			_ = unix.Close(fd)
-		}
-	}
-	clear(n.stock)
+	n.stock.close()
 }

@@ -114,7 +114,7 @@ type server interface {
 // New makes a Forwarder to the containers behind the namespace of inside, which Prepare was called with. It tells log what
 // keeps it from answering clients. The thread has to live until Close has returned.
 func New(inside *netns.Thread, log func(string)) *Forwarder {
-	f := &Forwarder{inside: &dialer{thread: inside, stock: map[int][]int{}}, log: log, ports: map[key]*port{}, spaces: map[string]*namespace{}}
+	f := &Forwarder{inside: &dialer{thread: inside, stock: stock{}}, log: log, ports: map[key]*port{}, spaces: map[string]*namespace{}}
 	f.flows = newFlows(f.inside, &f.work, idleFlow, maxFlows)
 	f.relays = newRelays(inside, &f.work, relayCount())
 	return f
@@ -153,6 +153,10 @@ func (f *Forwarder) Set(t Target) error {
 	for k, s := range opened {
 		f.ports[k] = &port{id: t.ID, server: s}
 	}
+	if len(wanted) == 0 {
+		f.leave(t.ID)
+		return nil
+	}
 	to := f.dest(t)
 	for k, inner := range wanted {
 		p := f.ports[k]
@@ -171,7 +175,7 @@ func (f *Forwarder) dest(t Target) dest {
 	ns := f.spaces[t.ID]
 	if ns == nil || ns.path != t.NetNS {
 		f.leave(t.ID)
-		ns = newNamespace(t.NetNS, f.inside.thread, f.relays.first(), f.log)
+		ns = newNamespace(t.NetNS, f.relays.first(), f.log)
 		f.spaces[t.ID] = ns
 	}
 	ns.renew()

@@ -117,8 +117,8 @@ func (s *tcpServer) pause(fd int) {
 	})
 }
 
-// forward connects a client to the container, now or when its namespace is ready. It is called by the first
-// relay.
+// forward connects a client to the container, now or when its namespace is ready. It is called by the
+// first relay.
 func (s *tcpServer) forward(client int, from netip.AddrPort) {
 	again := func(err error) {
 		if err != nil {
@@ -127,29 +127,29 @@ func (s *tcpServer) forward(client int, from netip.AddrPort) {
 		}
 		s.forward(client, from)
 	}
-	l, ok := s.dial(client, from, again)
+	l, err := s.dial(client, from, again)
 	switch {
-	case l != nil:
+	case err == nil:
 		s.relays.give(l)
-	case ok:
+	case !errors.Is(err, errNotReady):
 		refuse(client)
 	}
 }
 
-// dial starts the connection, under the lock so that aim and end do not miss it. It returns false when forward is called again.
-func (s *tcpServer) dial(client int, from netip.AddrPort, again func(error)) (*link, bool) {
+// dial starts the connection, under the lock so that aim and end do not miss it.
+func (s *tcpServer) dial(client int, from netip.AddrPort, again func(error)) (*link, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.links == nil {
-		return nil, true
+		return nil, net.ErrClosed
 	}
-	inner, ok, err := s.to.ns.dial(from, s.to, again)
-	if !ok || err != nil {
-		return nil, ok
+	inner, err := s.to.ns.dial(from, s.to, again)
+	if err != nil {
+		return nil, err
 	}
 	l := newLink(s, s.relays.turn(), client, inner)
 	s.links[l] = struct{}{}
-	return l, true
+	return l, nil
 }
 
 func refuse(client int) {

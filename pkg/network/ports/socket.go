@@ -1,11 +1,31 @@
 package ports
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
+
+// socket makes one in the thread's namespace that does not block.
+func socket(domain, kind int) (fd int, err error) {
+	fd, err = unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	return fd, os.NewSyscallError("socket", err)
+}
+
+// connect begins to connect a socket, from an address if one is given.
+func connect(fd int, from, to netip.AddrPort) error {
+	if from.IsValid() {
+		if err := unix.Bind(fd, sockaddr(from)); err != nil {
+			return os.NewSyscallError("bind", err)
+		}
+	}
+	if err := unix.Connect(fd, sockaddr(to)); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+		return os.NewSyscallError("connect", err)
+	}
+	return nil
+}
 
 // option is one of a socket, as setsockopt(2) takes it.
 type option struct{ level, name, value int }
