@@ -10,7 +10,7 @@ import (
 	"hull.dev/hull/pkg/netns"
 )
 
-// dialer makes UDP sockets inside.
+// dialer makes UDP sockets, inside or in the namespace of a container.
 type dialer struct {
 	thread *netns.Thread
 
@@ -31,16 +31,21 @@ func (d *dialer) udp(client netip.AddrPort, to dest) (*os.File, error) {
 	if !addr.Addr().IsValid() {
 		return nil, errNoAddress
 	}
-	if shown && !to.noReturn {
-		if f, err := d.start(client, addr); err == nil {
+	if shown {
+		fresh := d.socket
+		if to.noReturn {
+			fresh = func(int) (int, error) { return d.within(to.ns, addr) }
+		}
+		if f, err := start(fresh, client, addr); err == nil {
 			return f, nil
-		} // else the client's port is in use inside
+		} // else the client's port is in use there
 	}
-	return d.start(netip.AddrPort{}, addr)
+	return start(d.socket, netip.AddrPort{}, addr)
 }
 
-func (d *dialer) start(from, to netip.AddrPort) (*os.File, error) {
-	fd, err := d.socket(domainOf(to.Addr()))
+// start connects a fresh socket, from an address if one is given.
+func start(fresh func(domain int) (int, error), from, to netip.AddrPort) (*os.File, error) {
+	fd, err := fresh(domainOf(to.Addr()))
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +61,20 @@ func (d *dialer) start(from, to netip.AddrPort) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), "udp"), nil
+}
+
+// within returns a socket in the container's own namespace, to which this service of it answers over lo.
+func (d *dialer) within(ns *namespace, service netip.AddrPort) (fd int, err error) {
+	err = d.thread.Do(func() error {
+		return netns.Visit(ns.path, func() error {
+			if err := ns.returns.bring(service); err != nil {
+				return err
+			}
+			fd, err = socket(domainOf(service.Addr()), unix.SOCK_DGRAM)
+			return err
+		})
+	})
+	return fd, err
 }
 
 // socket returns one that is inside.

@@ -177,6 +177,10 @@ func up(name string, addresses ...string) error {
 }
 
 func route(name, to, gateway string) error {
+	return changeRoute(netlink.RouteAdd, name, to, gateway)
+}
+
+func changeRoute(change func(*netlink.Route) error, name, to, gateway string) error {
 	link, err := netlink.LinkByName(name)
 	if err != nil {
 		return err
@@ -185,7 +189,7 @@ func route(name, to, gateway string) error {
 	if err != nil {
 		return err
 	}
-	return netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: dst, Gw: net.ParseIP(gateway)})
+	return change(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: dst, Gw: net.ParseIP(gateway)})
 }
 
 // serveTCP runs a service in the container that handles each connection with fn.

@@ -23,9 +23,10 @@ var errNotReady = errors.New("the namespace is not ready")
 // marked. The container's socket takes the mark over from the first packet (tcp_fwmark_accept), as does a refusal
 // (fwmark_reflect, both ip-sysctl.rst), and with the mark every address is local: answers come to the socket that has the client's.
 type namespace struct {
-	path  string
-	relay *relay // that dials
-	log   func(string)
+	path    string
+	relay   *relay // that dials
+	log     func(string)
+	returns returns // of UDP
 
 	mu      sync.Mutex
 	ready   bool          // the routes, the rules and the settings are there
@@ -110,6 +111,7 @@ func (n *namespace) options(domain int) []option {
 
 // renew has the next connection look after what prepare installs, which somebody may have taken away.
 func (n *namespace) renew() {
+	n.returns.forget()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.ready = false

@@ -18,9 +18,10 @@
 //	client C:p ◄── [ listener │ socket bound to C:p ] ◄── bridge ◄── container      prerouting: packet mark := Mark
 //	                   host   │   inside                                            rule Mark: all is local (Table)
 //
-// Prepare installs what that takes. The source is the bridge's own address instead for clients on the host's loopback, with an
-// address of the container's own subnet or of a link, or of the other family than the container's address; and, of UDP, for
-// containers without a default route.
+// Prepare installs what that takes. A container without a default route sends no such answer: there the socket of UDP is in the container's
+// namespace too, and the answers are told from what else the container sends by the port that they come from (returns). The source is the
+// bridge's own address instead for clients on the host's loopback, with an address of the container's own subnet or of a link, or
+// of the other family than the container's address.
 //
 // TCP is moved by a relay (relay.go), with half-closed connections kept. UDP has a flow for each client: a socket inside that is
 // forgotten when nothing went through it for a while, or when there are too many; since the client's address is the
@@ -68,7 +69,7 @@ type Target struct {
 	// V4 and V6 are the container's addresses on the network that its default route goes through, each with the length of its
 	// subnet; zero: it has none of that family.
 	V4, V6 netip.Prefix
-	// NoReturn says that the container has no default route, so that its datagrams would not find a client's own address.
+	// NoReturn says that the container has no default route, by which its datagrams would find a client's own address.
 	NoReturn bool
 	Ports    []network.Port
 }

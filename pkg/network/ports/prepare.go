@@ -83,10 +83,7 @@ func deliverAll() error {
 
 // deliver does so for one family.
 func deliver(h *netlink.Handle, family int) error {
-	all := &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
-	if family == netlink.FAMILY_V6 {
-		all = &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
-	}
+	all := anywhere(family)
 	err := h.RouteReplace(&netlink.Route{LinkIndex: loopback, Dst: all, Table: Table, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST})
 	if family == netlink.FAMILY_V6 && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EACCES)) {
 		return nil // the kernel has no IPv6, or it is off: no container has an address of it either
@@ -100,6 +97,14 @@ func deliver(h *netlink.Handle, family int) error {
 		return fmt.Errorf("add rule of mark %#x: %w", Mark, err)
 	}
 	return nil
+}
+
+// anywhere is all addresses of a family.
+func anywhere(family int) *net.IPNet {
+	if family == netlink.FAMILY_V6 {
+		return &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+	}
+	return &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
 }
 
 // install replaces the table in one transaction. As nft(8) would write it:

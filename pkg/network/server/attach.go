@@ -226,29 +226,32 @@ func host(a *network.Attachment) names.Host {
 	return h
 }
 
-// target is where published ports lead to: the addresses on the first network of hull's own that has one, over which the default route
-// goes too.
+// target is where published ports lead to: the addresses on the first network of hull's own that has some, of those over which a default
+// route goes if there are any.
 func target(a *network.Attachment) ports.Target {
-	t := ports.Target{ID: a.ID, Name: a.Name, NetNS: a.NetNS, Ports: a.Ports}
+	t := ports.Target{ID: a.ID, Name: a.Name, NetNS: a.NetNS, Ports: a.Ports, NoReturn: true}
 	for i := range a.Joins {
 		j := &a.Joins[i]
-		if !j.Network.Owned() {
-			continue
-		}
-		for _, g := range j.Given {
-			if g.Addr().Is4() && !t.V4.IsValid() {
-				t.V4 = g
-			} else if g.Addr().Is6() && !t.V6.IsValid() {
-				t.V6 = g
-			}
-		}
-		if t.V4.IsValid() || t.V6.IsValid() {
-			t.Gateways = j.Gateways
-			t.NoReturn = len(defaultRoutes(j, map[bool]bool{})) == 0
-			break
+		v4, v6 := addresses(j)
+		noReturn := len(defaultRoutes(j, map[bool]bool{})) == 0
+		first := !t.V4.IsValid() && !t.V6.IsValid()
+		if j.Network.Owned() && (v4.IsValid() || v6.IsValid()) && (first || t.NoReturn && !noReturn) {
+			t.V4, t.V6, t.Gateways, t.NoReturn = v4, v6, j.Gateways, noReturn
 		}
 	}
 	return t
+}
+
+// addresses are the first of each family that a container was given on a network.
+func addresses(j *network.Join) (v4, v6 netip.Prefix) {
+	for _, g := range j.Given {
+		if g.Addr().Is4() && !v4.IsValid() {
+			v4 = g
+		} else if g.Addr().Is6() && !v6.IsValid() {
+			v6 = g
+		}
+	}
+	return v4, v6
 }
 
 // canPublish refuses ports where no network of the container's has them.
@@ -262,15 +265,20 @@ func canPublish(a *network.Attachment) error {
 }
 
 // setPorts publishes what the attachment says: by sockets of this process, and as root by the kernel, which leaves to the
-// sockets what comes from the host itself by a loopback address.
+// sockets what comes from the host itself by a loopback address, and all that goes to containers without a way back.
 func (s *Server) setPorts(a *network.Attachment) error {
 	t := target(a)
 	if !s.options.Root {
 		return s.ports.Set(t)
 	}
-	rules := forwards(a.Ports, t.V4.Addr(), t.V6.Addr())
-	t.NoReturn = true
-	t.Ports = slices.DeleteFunc(slices.Clone(t.Ports), func(p network.Port) bool { return p.Protocol == "sctp" })
+	sctp := func(p network.Port) bool { return p.Protocol == "sctp" }
+	byKernel := t.Ports
+	if t.NoReturn {
+		byKernel = slices.DeleteFunc(slices.Clone(byKernel), func(p network.Port) bool { return !sctp(p) })
+	}
+	rules := forwards(byKernel, t.V4.Addr(), t.V6.Addr())
+	t.NoReturn = true // to the sockets
+	t.Ports = slices.DeleteFunc(slices.Clone(t.Ports), sctp)
 	if err := s.ports.Set(t); err != nil {
 		return err
 	}
