@@ -10,6 +10,7 @@ import (
 	"hull.dev/hull/libpod/internal/state"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/netns"
+	"hull.dev/hull/pkg/netns/owned"
 	"hull.dev/hull/pkg/network"
 	"hull.dev/hull/pkg/network/uplink"
 	"hull.dev/hull/pkg/network/wire"
@@ -36,7 +37,7 @@ func (s *Service) openNetwork(ctx context.Context, c *locked, run *state.Run) *o
 	o := &opening{done: make(chan struct{})}
 	go func() {
 		defer close(o.done)
-		if o.err = s.createNetNS(c, path); o.err == nil {
+		if o.err = s.createNetNS(ctx, c, path); o.err == nil {
 			o.tell, o.err = open(ctx, c, path)
 		}
 	}()
@@ -164,19 +165,23 @@ func (s *Service) detach(ctx context.Context, c *locked) error {
 	return err
 }
 
-// createNetNS makes the network namespace, with the user namespace that owns it where the container has one of its own.
-func (s *Service) createNetNS(c *locked, path string) error {
+// createNetNS makes the network namespace, with the user namespace that owns it where the container has one of its own, or within
+// that which it joins.
+func (s *Service) createNetNS(ctx context.Context, c *locked, path string) error {
 	if l := c.launch; l != nil && l.netns != nil {
 		return l.netns.Mount(path)
 	}
 	m := c.Config.IDMap
-	switch mode, _, _ := strings.Cut(c.Config.Options.UserNS, ":"); {
-	case mode == "container" || mode == "ns":
-		return errs.NotBuilt("--userns=" + mode + " with --network=" + c.Config.Network)
-	case m == nil:
-		return netns.Create(path)
+	joined, err := s.joinedPath(ctx, "user", c.Config.Options.UserNS)
+	switch {
+	case err != nil:
+		return err
+	case joined != "":
+		return owned.CreateIn(path, joined)
+	case m != nil:
+		return owned.Create(path, s.usernsPath(c.id()), sysProcMap(m.UIDs), sysProcMap(m.GIDs))
 	}
-	return netns.CreateOwned(path, s.usernsPath(c.id()), sysProcMap(m.UIDs), sysProcMap(m.GIDs))
+	return netns.Create(path)
 }
 
 func sysProcMap(ranges []define.IDRange) []syscall.SysProcIDMap {

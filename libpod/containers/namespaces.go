@@ -76,25 +76,36 @@ func (s *Service) joined(ctx context.Context, c *define.ContainerConfig) (map[st
 	for kind, mode := range map[string]string{
 		"ipc": o.IPC, "pid": o.PID, "uts": o.UTS, "cgroup": o.CgroupNS, "user": o.UserNS, "network": c.Network,
 	} {
-		if path, ok := strings.CutPrefix(mode, "ns:"); ok {
-			paths[kind] = path
-		}
-		id, ok := strings.CutPrefix(mode, "container:")
-		if !ok {
-			continue
-		}
-		other, err := s.Lookup(ctx, id)
+		path, err := s.joinedPath(ctx, kind, mode)
 		if err != nil {
 			return nil, err
 		}
-		if other.PID == 0 {
-			return nil, errs.WithHint(errs.Conflict("container %q, whose %s namespace is asked for, does not run", other.Config.Name, kind),
-				"hull start %s", other.Config.Name)
+		if path != "" {
+			paths[kind] = path
 		}
-		if kind == "user" && other.Config.IDMap == nil {
-			continue // it has the engine's own
-		}
-		paths[kind] = fmt.Sprintf("/proc/%d/ns/%s", other.PID, procNames[kind])
 	}
 	return paths, nil
+}
+
+// joinedPath is where the namespace of a kind is that a mode shares, or "".
+func (s *Service) joinedPath(ctx context.Context, kind, mode string) (string, error) {
+	if path, ok := strings.CutPrefix(mode, "ns:"); ok {
+		return path, nil
+	}
+	id, ok := strings.CutPrefix(mode, "container:")
+	if !ok {
+		return "", nil
+	}
+	other, err := s.Lookup(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if other.PID == 0 {
+		return "", errs.WithHint(errs.Conflict("container %q, whose %s namespace is asked for, does not run", other.Config.Name, kind),
+			"hull start %s", other.Config.Name)
+	}
+	if kind == "user" && other.Config.IDMap == nil {
+		return "", nil // it has the engine's own
+	}
+	return fmt.Sprintf("/proc/%d/ns/%s", other.PID, procNames[kind]), nil
 }

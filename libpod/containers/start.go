@@ -238,7 +238,7 @@ func (s *Service) makeSpec(ctx context.Context, c *locked, root string) ([]byte,
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.run.NetNS != "" && c.Config.IDMap != nil {
+	if c.run.NetNS != "" && c.Config.IDMap != nil && joined["user"] == "" {
 		joined["user"] = s.usernsPath(c.id())
 	}
 	shm, err := s.sharedShm(ctx, c)

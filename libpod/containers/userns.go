@@ -10,6 +10,7 @@ import (
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/layers"
+	"hull.dev/hull/pkg/netns/owned"
 	"hull.dev/hull/pkg/rootless"
 	"hull.dev/hull/pkg/safepath"
 )
@@ -59,7 +60,7 @@ func (s *Service) planUser(ctx context.Context, p *plan, _ *define.ImageConfig) 
 func (s *Service) planTheirMap(ctx context.Context, c *define.ContainerConfig) error {
 	id, ok := strings.CutPrefix(c.Options.UserNS, "container:")
 	if !ok {
-		return nil
+		return planMapOf(c, strings.TrimPrefix(c.Options.UserNS, "ns:"))
 	}
 	other, err := s.State.Get(ctx, id)
 	if err != nil || other.Config.IDMap == nil {
@@ -69,9 +70,30 @@ func (s *Service) planTheirMap(ctx context.Context, c *define.ContainerConfig) e
 	return nil
 }
 
+// planMapOf gives the files of a container the owners that they have in the user namespace at path. Where its root is the engine's,
+// they keep those that they have: it may not know the ids of all.
+func planMapOf(c *define.ContainerConfig, path string) error {
+	uids, gids, err := owned.IDs(path)
+	if err != nil {
+		return err
+	}
+	root := func(m rootless.Mapped) bool { return m.Inside == 0 && m.Outside == 0 }
+	if slices.ContainsFunc(uids, root) && slices.ContainsFunc(gids, root) {
+		return nil
+	}
+	c.IDMap = &define.IDMap{}
+	for _, m := range uids {
+		c.IDMap.UIDs = append(c.IDMap.UIDs, define.IDRange{ContainerID: m.Inside, HostID: m.Outside, Size: m.Count})
+	}
+	for _, m := range gids {
+		c.IDMap.GIDs = append(c.IDMap.GIDs, define.IDRange{ContainerID: m.Inside, HostID: m.Outside, Size: m.Count})
+	}
+	return nil
+}
+
 // mapped returns how many ids the engine's user namespace has from 0 on.
 func mapped() (int, error) {
-	uids, gids, err := rootless.IDMaps()
+	uids, gids, err := rootless.IDMaps("self")
 	if err != nil {
 		return 0, err
 	}

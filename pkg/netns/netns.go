@@ -11,6 +11,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"hull.dev/hull/pkg/thread"
 )
 
 // Create makes a new network namespace, mounted at path.
@@ -44,8 +46,22 @@ func (l *Loose) Mount(path string) error {
 	if <-l.made; l.err != nil {
 		return l.err
 	}
-	err := unix.Mount("/proc/self/fd/"+strconv.Itoa(int(l.file.Fd())), path, "", unix.MS_BIND, "")
-	return os.NewSyscallError("mount network namespace", err)
+	return bind("/proc/self/fd/"+strconv.Itoa(int(l.file.Fd())), path)
+}
+
+// Keep mounts the namespace of any kind that is at file, one of a process as a rule, at path.
+func Keep(file, path string) error {
+	if err := mountpoint(path); err != nil {
+		return err
+	}
+	return bind(file, path)
+}
+
+func bind(file, path string) error {
+	if err := unix.Mount(file, path, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount namespace at %q: %w", path, err)
+	}
+	return nil
 }
 
 // Close may be called again, and on nil.
@@ -77,6 +93,16 @@ func create() (*os.File, error) {
 		return nil, err
 	}
 	return os.Open("/proc/self/task/" + strconv.Itoa(unix.Gettid()) + "/ns/net")
+}
+
+// LoopbackUp turns lo on in the namespace at path.
+func LoopbackUp(path string) error {
+	return thread.Do(func() error {
+		if err := enter(path); err != nil {
+			return err
+		}
+		return loopbackUp()
+	})
 }
 
 // loopbackUp turns lo on in the thread's namespace: nobody else does in a namespace that the runtime only joins.

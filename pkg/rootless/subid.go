@@ -37,15 +37,16 @@ func parseRanges(lines *bufio.Scanner, name, uid string) []Range {
 	return ranges
 }
 
-// Mapped is one line of /proc/self/uid_map or gid_map.
+// Mapped is one line of /proc/PID/uid_map or gid_map.
 type Mapped struct{ Inside, Outside, Count int }
 
-// IDMaps returns the maps of this process' user namespace.
-func IDMaps() (uids, gids []Mapped, err error) {
-	if uids, err = readMap("/proc/self/uid_map"); err != nil {
+// IDMaps returns the maps of the user namespace of a process, its pid or "self": to the ids of this process's namespace, or, of
+// its own, to those of the one around it.
+func IDMaps(pid string) (uids, gids []Mapped, err error) {
+	if uids, err = readMap("/proc/" + pid + "/uid_map"); err != nil {
 		return nil, nil, err
 	}
-	gids, err = readMap("/proc/self/gid_map")
+	gids, err = readMap("/proc/" + pid + "/gid_map")
 	return uids, gids, err
 }
 

@@ -43,6 +43,7 @@ var leaves = map[string]string{
 	"pkg/network":                "pkg/atomicfile pkg/errs pkg/failpoint pkg/lockfile",
 	"pkg/network/bridge":         "pkg/errs pkg/netns pkg/network",
 	"pkg/netns":                  "pkg/thread",
+	"pkg/netns/owned":            "pkg/netns pkg/rootless",
 	"pkg/network/filter":         "pkg/netns pkg/network",
 	"pkg/network/lease":          "pkg/errs pkg/netns",
 	"pkg/network/ports":          "pkg/errs pkg/netns pkg/network",
@@ -71,7 +72,7 @@ var pure = map[string]string{
 
 // onlyIn says where a package may be imported; elsewhere it goes by a door of ours.
 var onlyIn = map[string]string{
-	"C":                           "pkg/rootless pkg/hugeheap pkg/mountin pkg/sqlheap pkg/transfer/confine pkg/transfer/unpacker",
+	"C":                           "pkg/rootless pkg/hugeheap pkg/mountin pkg/netns/owned pkg/sqlheap pkg/transfer/confine pkg/transfer/unpacker",
 	"unsafe":                      "pkg/rootless pkg/mountin pkg/netns pkg/transfer conmon",
 	"os/exec":                     "pkg/gpg pkg/imagecopy pkg/journal pkg/network/uplink pkg/ociruntime pkg/rootless pkg/transfer libpod/internal/monitor test",
 	"database/sql":                "libpod/internal/state",

@@ -108,7 +108,36 @@ func (p *pick) refs(ctx context.Context, e *libpod.Engine, args []string, keep f
 
 // each calls act for each reference and prints what was given for those that went well, in order.
 func each(d Deps, refs []string, act func(ref string) error) error {
-	failed := containers.Each(refs, act)
+	return tell(d, refs, containers.Each(refs, act))
+}
+
+// eachOnceFree is each for acts that another may be in the way of: what a state did not allow is tried again for as long as there is less of it.
+func eachOnceFree(d Deps, refs []string, act func(ref string) error) error {
+	failed := make([]error, len(refs))
+	refused := make([]int, len(refs))
+	for i := range refs {
+		refused[i] = i
+	}
+	for before := len(refused) + 1; len(refused) > 0 && len(refused) < before; {
+		before = len(refused)
+		batch := make([]string, len(refused))
+		for i, at := range refused {
+			batch[i] = refs[at]
+		}
+		var still []int
+		for i, err := range containers.Each(batch, act) {
+			failed[refused[i]] = err
+			if errs.IsConflict(err) {
+				still = append(still, refused[i])
+			}
+		}
+		refused = still
+	}
+	return tell(d, refs, failed)
+}
+
+// tell prints the references whose act went well.
+func tell(d Deps, refs []string, failed []error) error {
 	for i, ref := range refs {
 		if failed[i] == nil {
 			_, failed[i] = fmt.Fprintln(d.Streams.Out, ref)

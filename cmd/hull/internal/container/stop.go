@@ -158,7 +158,7 @@ func NewRm(d Deps) *cobra.Command {
 			defer writes.Unlock()
 			_, _ = fmt.Fprintln(d.Streams.Out, id) // a bad output is told with the next line
 		}
-		return each(d, refs, func(ref string) error { return removeCode(e.Containers.Remove(ctx, ref, o)) })
+		return eachOnceFree(d, refs, func(ref string) error { return removeCode(e.Containers.Remove(ctx, ref, o)) })
 	}
 	fs := cmd.Flags()
 	p.addAll(fs, "Remove all containers")

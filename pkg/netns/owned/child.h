@@ -1,0 +1,1 @@
+int hull_child(int user, int *line);
