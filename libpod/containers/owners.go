@@ -53,8 +53,16 @@ func engineID(ranges []define.IDRange, id int) int {
 func (s *Service) giveMounts(c *define.ContainerConfig, root string) error {
 	var dirs []string
 	for _, m := range c.Options.Mounts {
-		if m.Type == "bind" && givesAway(m.Options) {
+		if !givesAway(m.Options) {
+			continue
+		}
+		if m.Type == "bind" {
 			dirs = append(dirs, m.Source)
+		}
+		for _, option := range m.Options {
+			if upper, ok := strings.CutPrefix(option, "upperdir="); ok { // of the option O
+				dirs = append(dirs, upper)
+			}
 		}
 	}
 	for _, v := range c.Volumes {

@@ -96,7 +96,7 @@ func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, erro
 	}
 	p := &plan{config: c}
 	for _, step := range []func(context.Context, *plan, *define.ImageConfig) error{
-		s.planProcess, s.planStop, s.planVolumes, s.planNamespaces, s.planUser, s.planNetwork, s.planSecurity, s.planLog,
+		s.planProcess, s.planStop, s.planVolumes, s.planNamespaces, s.planUser, s.planIDMapped, s.planNetwork, s.planSecurity, s.planLog,
 	} {
 		if err := step(ctx, p, &image.Config); err != nil {
 			return nil, err
@@ -134,6 +134,11 @@ func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageCon
 	}
 	if !path.IsAbs(c.Workdir) {
 		return errs.Invalid("the working directory %q is not an absolute path", c.Workdir)
+	}
+	for _, name := range o.HostUsers {
+		if _, err := hostUser(name); err != nil {
+			return err
+		}
 	}
 	c.User = image.User
 	if o.User != "" {
@@ -187,12 +192,34 @@ func (s *Service) environment(o *define.CreateOptions, image []string) []string 
 			}
 		}
 		set(image)
+		for _, e := range o.EnvMerge {
+			name, value, _ := strings.Cut(e, "=")
+			set([]string{name + "=" + expand(value, env)})
+		}
 	}
 	for _, key := range o.UnsetEnv {
 		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, key+"=") })
 	}
 	set(o.Env)
 	return env
+}
+
+// expand replaces $NAME and ${NAME} in a text by what an environment has, or by nothing; ${NAME:-WORD} is WORD where the name has no value, and
+// ${NAME:+WORD} where it has one.
+func expand(text string, env []string) string {
+	return os.Expand(text, func(name string) string {
+		name, word, _ := strings.Cut(name, ":")
+		value := ""
+		for _, e := range env {
+			if v, ok := strings.CutPrefix(e, name+"="); ok {
+				value = v
+			}
+		}
+		if strings.HasPrefix(word, "-") && value == "" || strings.HasPrefix(word, "+") && value != "" {
+			return word[1:]
+		}
+		return value
+	})
 }
 
 func (s *Service) planStop(_ context.Context, p *plan, image *define.ImageConfig) error {

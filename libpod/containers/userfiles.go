@@ -12,6 +12,7 @@ import (
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/internal/ocispec"
+	"hull.dev/hull/pkg/errs"
 	"hull.dev/hull/pkg/rootless"
 )
 
@@ -27,7 +28,7 @@ func writeUser(c *define.ContainerConfig, root string, put putter) (home string,
 	name, groupName, _ := strings.Cut(c.User, ":")
 	uid, gid := number(name), number(groupName)
 	own := c.Options.UserNS == "keep-id"
-	if !c.Options.Passwd || (uid <= 0 && gid <= 0 && !own) {
+	if !c.Options.Passwd || (uid <= 0 && gid <= 0 && !own && len(c.Options.HostUsers) == 0) {
 		return "", nil
 	}
 	who, err := ocispec.LookupUser(root, c.User)
@@ -54,6 +55,11 @@ func writeUser(c *define.ContainerConfig, root string, put putter) (home string,
 	if uid > 0 && !isStarter && !hasID(passwd, uid) {
 		people = append(people, person{name, "container user", c.Workdir, uid, who.Gid})
 	}
+	hosts, err := hostUsers(c, passwd)
+	if err != nil {
+		return "", err
+	}
+	people = append(people, hosts...)
 	if gid > 0 && !hasID(groups, gid) {
 		groups = appended(groups, groupEntry(c, groupName, gid, name))
 	}
@@ -73,6 +79,33 @@ func writeUser(c *define.ContainerConfig, root string, put putter) (home string,
 		return home, nil
 	}
 	return home, put("/etc/group", string(groups), 0o644)
+}
+
+// hostUsers are those of the host that the container is to know (podman-run(1) --hostuser), but for names that it has.
+func hostUsers(c *define.ContainerConfig, passwd []byte) ([]person, error) {
+	var people []person
+	for _, name := range c.Options.HostUsers {
+		u, err := hostUser(name)
+		if err != nil {
+			return nil, err
+		}
+		if !hasName(passwd, u.Name) {
+			people = append(people, person{u.Name, u.Gecos, homeOf(c, u.Home), u.Uid, u.Gid})
+		}
+	}
+	return people, nil
+}
+
+// hostUser finds a user of the host by name or id.
+func hostUser(name string) (user.User, error) {
+	u, err := user.LookupUser(name)
+	if id := number(name); err != nil && id >= 0 {
+		u, err = user.LookupUid(id)
+	}
+	if err != nil {
+		return u, errs.Invalid("--hostuser %q: the host has no such user in /etc/passwd", name)
+	}
+	return u, nil
 }
 
 // number is an id that is written as a number, else -1.
@@ -124,6 +157,16 @@ func appended(file []byte, line string) []byte {
 func hasID(file []byte, id int) bool {
 	for line := range bytes.Lines(file) {
 		if fields := bytes.Split(line, []byte(":")); len(fields) > 2 && string(bytes.TrimSpace(fields[2])) == strconv.Itoa(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasName reports whether a line of a passwd(5) file has this name.
+func hasName(file []byte, name string) bool {
+	for line := range bytes.Lines(file) {
+		if bytes.HasPrefix(line, []byte(name+":")) {
 			return true
 		}
 	}

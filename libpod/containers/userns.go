@@ -56,6 +56,27 @@ func (s *Service) planUser(ctx context.Context, p *plan, _ *define.ImageConfig) 
 	return errs.Invalid("--userns %q: %s are there%s", o.UserNS, strings.Join(userNSModes, ", "), errs.DidYouMean(mode, userNSModes))
 }
 
+// planIDMapped refuses idmapped mounts (mount_setattr(2)) where there can be none.
+func (s *Service) planIDMapped(_ context.Context, p *plan, _ *define.ImageConfig) error {
+	c := p.config
+	for _, m := range c.Options.Mounts {
+		i := slices.IndexFunc(m.Options, define.IDMapped)
+		if i < 0 {
+			continue
+		}
+		what := fmt.Sprintf("mount %q: the option idmap", m.Dest)
+		switch {
+		case m.Type != "bind":
+			return errs.NotBuilt(what + " for a named volume")
+		case rootless.Rootless():
+			return errs.WithHint(errs.Invalid("%s is root's, whose the host's file systems are", what), "the option U gives the folder to the container's user")
+		case m.Options[i] == "idmap" && c.IDMap == nil && p.auto == nil:
+			return errs.WithHint(errs.Invalid("%s needs ids of the container's own", what), "give the container some by --userns or --uidmap")
+		}
+	}
+	return nil
+}
+
 // planTheirMap gives the files of a container that shares another's user namespace the same owners.
 func (s *Service) planTheirMap(ctx context.Context, c *define.ContainerConfig) error {
 	id, ok := strings.CutPrefix(c.Options.UserNS, "container:")

@@ -1,6 +1,9 @@
 package define
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // OptionsBrief is the part of the options that lists show and filters ask for; see ContainerBrief.
 type OptionsBrief struct {
@@ -22,6 +25,7 @@ type CreateOptions struct {
 	Command       []string          `json:"command,omitempty"`    // nil: the image's
 	Entrypoint    *[]string         `json:"entrypoint,omitempty"` // nil: the image's; empty: none
 	Env           []string          `json:"env,omitempty"`        // KEY=VALUE, over the image's
+	EnvMerge      []string          `json:"envMerge,omitempty"`   // NAME=VALUE; ${NAME} stands for what the image and the configuration have
 	UnsetEnv      []string          `json:"unsetEnv,omitempty"`
 	UnsetEnvAll   bool              `json:"unsetEnvAll,omitempty"`
 	User          string            `json:"user,omitempty"`
@@ -52,6 +56,7 @@ type CreateOptions struct {
 	PreserveFDs   []uint            `json:"preserveFDs,omitempty"`
 	Passwd        bool              `json:"passwd"` // add the user to /etc/passwd and /etc/group when the image has none
 	PasswdEntry   string            `json:"passwdEntry,omitempty"`
+	HostUsers     []string          `json:"hostUsers,omitempty"` // names or ids of users of the host that /etc/passwd gets
 	GroupEntry    string            `json:"groupEntry,omitempty"`
 
 	// Root file system and mounts.
@@ -113,6 +118,9 @@ type Mount struct {
 	Dest    string   `json:"dest"`
 	Options []string `json:"options,omitempty"`
 }
+
+// IDMapped reports whether an option of a mount asks for an idmapped one: idmap, or idmap= with maps of its own.
+func IDMapped(option string) bool { return option == "idmap" || strings.HasPrefix(option, "idmap=") }
 
 // ExecOptions is a process to run in a running container (podman-exec(1)).
 type ExecOptions struct {

@@ -16,11 +16,13 @@ import (
 // environmentFlags are the container's environment.
 type environmentFlags struct {
 	env, files, unset     []string
+	merge                 []string
 	host, unsetAll, proxy bool
 }
 
 func (g *environmentFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringArrayVarP(&g.env, "env", "e", nil, "Set environment variables in container")
+	fs.StringArrayVar(&g.merge, "env-merge", nil, "Preprocess environment variables from image before injecting them into the container (NAME=VALUE, where ${NAME} is the image's)")
 	fs.StringArrayVar(&g.files, "env-file", nil, "Read in a file of environment variables")
 	fs.StringArrayVar(&g.unset, "unsetenv", nil, "Unset environment default variables in container")
 	fs.BoolVar(&g.unsetAll, "unsetenv-all", false, "Unset all default environment variables in container")
@@ -39,6 +41,12 @@ func (g *environmentFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *
 		return err
 	}
 	o.Env = append(o.Env, env...)
+	for _, text := range g.merge {
+		if name, _, ok := strings.Cut(text, "="); !ok || name == "" {
+			return errs.Invalid("--env-merge %q is not NAME=VALUE", text)
+		}
+	}
+	o.EnvMerge = g.merge
 	o.UnsetEnv, o.UnsetEnvAll = g.unset, g.unsetAll
 	o.HTTPProxy = g.proxy
 	if !fs.Changed("http-proxy") {

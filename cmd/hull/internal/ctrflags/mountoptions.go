@@ -46,7 +46,7 @@ var mountTypes = []string{"bind", "volume", "tmpfs", "devpts"}
 // typesOf are the types of --mount that have an option; one that is not here is every type's.
 func typesOf(key string) []string {
 	switch key {
-	case "source", "src":
+	case "source", "src", "idmap":
 		return []string{"bind", "volume"}
 	case "bind-propagation", "bind-nonrecursive", "relabel", "z", "Z":
 		return []string{"bind"}

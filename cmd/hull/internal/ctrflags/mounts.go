@@ -120,29 +120,49 @@ func Volume(text string) (m define.Mount, err error) {
 func checkOverlay(options []string, text string) error {
 	dirs := map[string]int{}
 	for _, option := range options {
-		if key, _, ok := strings.Cut(option, "="); ok {
+		if key, _, ok := strings.Cut(option, "="); ok && key != "idmap" {
 			dirs[key]++
 		}
 	}
 	switch overlay := slices.Contains(options, "O"); {
 	case len(dirs) > 0 && (!overlay || dirs["upperdir"] != 1 || dirs["workdir"] != 1):
 		return errs.Invalid("volume %q: upperdir= and workdir= go with each other and with O", text)
-	case overlay && slices.Contains(options, "U"):
-		return errs.NotBuilt("volume option U with O")
+	case overlay && slices.ContainsFunc(options, define.IDMapped):
+		return errs.Invalid("volume %q: the options O and idmap do not go together", text)
 	}
 	return nil
 }
 
 func addOption(m *define.Mount, option, text string) error {
 	switch {
-	case option == "idmap":
-		return errs.NotBuilt("volume option " + option)
+	case strings.HasPrefix(option, "idmap="):
+		if !isMaps(strings.TrimPrefix(option, "idmap=")) {
+			return errs.Invalid("volume %q: %s is not idmap=uids=FROM-TO-SIZE[#…];gids=FROM-TO-SIZE[#…]", text, option)
+		}
 	case strings.HasPrefix(option, "upperdir=/"), strings.HasPrefix(option, "workdir=/"):
 	case !slices.Contains(volumeOptions, option):
 		return errs.Invalid("volume %q: there is no option %q%s", text, option, errs.DidYouMean(option, volumeOptions))
 	}
 	m.Options = append(m.Options, option)
 	return nil
+}
+
+// isMaps reports whether a text is [u|g]ids=FROM-TO-SIZE[#FROM-TO-SIZE…][;…], as crun(1) has it for its option idmap.
+func isMaps(text string) bool {
+	for part := range strings.SplitSeq(text, ";") {
+		kind, ranges, _ := strings.Cut(part, "=")
+		if kind != "uids" && kind != "gids" {
+			return false
+		}
+		for r := range strings.SplitSeq(ranges, "#") {
+			numbers := strings.Split(strings.TrimPrefix(r, "@"), "-")
+			notOne := func(n string) bool { _, err := strconv.ParseUint(n, 10, 32); return err != nil }
+			if len(numbers) != 3 || slices.ContainsFunc(numbers, notOne) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 var mountKeys = []string{
@@ -220,18 +240,27 @@ func setMount(m *define.Mount, key, value string, has bool, text string) error {
 			return errs.Invalid("--mount %q: relabel is shared or private, not %q", text, value)
 		}
 		m.Options = append(m.Options, word)
-	case "U", "chown":
-		yes, err := strconv.ParseBool(cmp.Or(value, "true"))
-		if err != nil {
-			return errs.Invalid("--mount %q: %s is true or false, not %q", text, key, value)
-		}
-		if yes {
-			m.Options = append(m.Options, "U")
-		}
-	case "idmap", "volume-opt":
+	case "U", "chown", "idmap":
+		return setSwitch(m, key, value, text)
+	case "volume-opt":
 		return errs.NotBuilt("--mount option " + key)
 	default:
 		return errs.Invalid("--mount %q: there is no option %q%s", text, key, errs.DidYouMean(key, mountKeys))
+	}
+	return nil
+}
+
+// setSwitch is setMount for an option that is on or off, or has maps.
+func setSwitch(m *define.Mount, key, value, text string) error {
+	word := map[string]string{"U": "U", "chown": "U", "idmap": "idmap"}[key]
+	yes, err := strconv.ParseBool(cmp.Or(value, "true"))
+	switch {
+	case err != nil && word == "idmap":
+		return addOption(m, word+"="+value, text)
+	case err != nil:
+		return errs.Invalid("--mount %q: %s is true or false, not %q", text, key, value)
+	case yes:
+		m.Options = append(m.Options, word)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 // processFlags are what the main process is and as whom it runs.
 type processFlags struct {
 	entrypoint, user, workdir, hostname, umask, tz, passwdEntry, groupEntry string
-	groupAdd, labels, labelFiles, annotations                               []string
+	groupAdd, labels, labelFiles, annotations, hostUsers                    []string
 	tty, interactive, init, passwd                                          bool
 	initPath                                                                string
 	preserveFDs                                                             uint
@@ -33,6 +33,7 @@ func (g *processFlags) add(fs *pflag.FlagSet, run bool) {
 	fs.StringVar(&g.tz, "tz", "", "Set timezone in container")
 	fs.StringVar(&g.passwdEntry, "passwd-entry", "", "Entry to write to /etc/passwd")
 	fs.StringVar(&g.groupEntry, "group-entry", "", "Entry to write to /etc/group")
+	fs.StringSliceVar(&g.hostUsers, "hostuser", nil, "Host user account to add to /etc/passwd within container")
 	fs.StringSliceVar(&g.groupAdd, "group-add", nil, "Add additional groups to the primary container process; 'keep-groups' keeps those of the user")
 	fs.StringArrayVarP(&g.labels, "label", "l", nil, "Set metadata on container")
 	fs.StringArrayVar(&g.labelFiles, "label-file", nil, "Read in a line delimited file of labels")
@@ -64,7 +65,7 @@ func (g *processFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *conf
 	if o.TZ == "" {
 		o.TZ = c.Containers.TZ
 	}
-	o.PasswdEntry, o.GroupEntry = g.passwdEntry, g.groupEntry
+	o.PasswdEntry, o.GroupEntry, o.HostUsers = g.passwdEntry, g.groupEntry, g.hostUsers
 	o.Passwd = g.passwd || fs.Lookup("passwd") == nil
 	o.TTY, o.Interactive = g.tty, g.interactive
 	o.Init, o.InitPath = g.init || c.Containers.Init, g.initPath
