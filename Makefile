@@ -50,8 +50,8 @@ clean: ## remove what was built
 deps: ## install what a fresh Debian lacks for building, running and testing
 	@$(SUDO) contrib/try/deps.sh
 
-test-deps: ## install what the tests need beside that: a registry, a client to compare with, ssh, mmdebstrap and qemu
-	@$(SUDO) contrib/try/deps.sh docker-registry skopeo openssh-client openssh-server mmdebstrap qemu-system-x86
+test-deps: ## install what the tests need beside that: a registry, a client to compare with, ssh, mmdebstrap, qemu and squashfs
+	@$(SUDO) contrib/try/deps.sh docker-registry skopeo openssh-client openssh-server mmdebstrap qemu-system-x86 squashfs-tools fakeroot
 
 try: deps build ## build hull and run real containers as an ordinary user
 	@$(SUDO) contrib/try/try.sh

@@ -101,7 +101,7 @@ func runStories(t *testing.T, base string, p env.Profile) { //nolint:thelper // 
 				Files: []string{file}, RequireExplicitExec: true, RequireUniqueNames: true, Deadline: time.Now().Add(patience),
 				Setup:     func(e *testscript.Env) error { return setUp(t, base, p, e) },
 				Condition: func(name string) (bool, error) { return condition(p, name) },
-				Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "until": until, "registry": registry, "layout": layout, "lan": lan(base)},
+				Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "until": until, "registry": registry, "layout": layout, "lan": lan(base), "sif": sifFile},
 			})
 		})
 	}

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"go.podman.io/image/v5/docker/archive"
 	"go.podman.io/image/v5/docker/daemon"
 	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/image"
 	ociarchive "go.podman.io/image/v5/oci/archive"
 	"go.podman.io/image/v5/oci/layout"
 	"go.podman.io/image/v5/sif"
@@ -47,24 +47,39 @@ func (j *job) pullOther(ctx context.Context, sys *types.SystemContext, transport
 		if err != nil {
 			return transfer.Result{}, errs.Invalid("%s:%s: %v", transport, details, err)
 		}
-		f := fetch{src: src}
-		if f.name, err = nameOf(sys, src); err == nil && f.name == nil {
-			f.id, err = idOf(ctx, sys, src)
-		}
-		var id string
-		if err == nil {
-			id, err = j.fetch(ctx, sys, f)
-		}
+		img, err := j.pullFile(ctx, sys, src)
 		if err != nil {
-			return transfer.Result{}, explained(err, nil)
-		}
-		img := transfer.Image{ID: id}
-		if f.name != nil {
-			img.Names = []string{f.name.String()}
+			return transfer.Result{}, explainedFile(err, src)
 		}
 		return transfer.Result{Images: []transfer.Image{img}}, nil
 	}
 	return transfer.Result{}, errs.Invalid("no transport is called %q", transport)
+}
+
+// pullFile fetches the image of an archive, a folder or docker. One without a name is named by its config.
+func (j *job) pullFile(ctx context.Context, sys *types.SystemContext, src types.ImageReference) (img transfer.Image, err error) {
+	f := fetch{src: src}
+	if f.name, err = nameOf(sys, src); err != nil {
+		return img, err
+	}
+	if f.name == nil {
+		opened, err := src.NewImageSource(ctx, sys)
+		if err != nil {
+			return img, err
+		}
+		defer opened.Close()
+		once := newShared(opened)
+		if src.Transport() == sif.Transport { // to open it is most of the work; of others a shared one would hide sigstore's signatures
+			f.src = shared{src, once}
+		}
+		if f.id, err = idOf(ctx, sys, once); err != nil {
+			return img, err
+		}
+	} else {
+		img.Names = []string{f.name.String()}
+	}
+	img.ID, err = j.fetch(ctx, sys, f)
+	return img, err
 }
 
 // pullStored finds an image of this store, of which there is nothing to fetch, or copies one of another store.
@@ -132,15 +147,15 @@ func nameOf(sys *types.SystemContext, src types.ImageReference) (reference.Named
 }
 
 // idOf is the id that an image without a name gets: the digest of its config.
-func idOf(ctx context.Context, sys *types.SystemContext, src types.ImageReference) (_ string, err error) {
-	img, err := src.NewImage(ctx, sys)
+func idOf(ctx context.Context, sys *types.SystemContext, src types.ImageSource) (_ string, err error) {
+	img, err := image.FromSource(ctx, sys, src)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, img.Close()) }()
 	d := img.ConfigInfo().Digest
 	if d.Validate() != nil { // schema 1 has none
-		return "", fmt.Errorf("%s:%s: the image has no config to name it by", src.Transport().Name(), src.StringWithinTransport())
+		return "", errors.New("the image has no config to name it by")
 	}
 	return d.Encoded(), nil
 }

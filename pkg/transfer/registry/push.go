@@ -68,7 +68,11 @@ func (j *job) push(ctx context.Context) (_ transfer.Result, err error) {
 		})
 	})
 	if err != nil {
-		if ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+		case to.Transport() == daemon.Transport:
+			err = explainedFile(err, to)
+		default:
 			err = explained(err, name)
 		}
 		return transfer.Result{}, err

@@ -113,7 +113,7 @@ func mayPass(err error) bool {
 	if code := status(err); code != 0 {
 		return overloaded(code) || code == http.StatusRequestTimeout
 	}
-	for _, e := range []error{unix.ECONNREFUSED, unix.ENOSPC, unix.EACCES} {
+	for _, e := range []error{unix.ECONNREFUSED, unix.ENOENT, unix.ENOSPC, unix.EACCES} { // ENOENT: the socket of docker
 		if errors.Is(err, e) {
 			return false
 		}

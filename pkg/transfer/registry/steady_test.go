@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/transfer"
 )
@@ -222,6 +224,10 @@ func TestStatus(t *testing.T) {
 	closed := &url.Error{Op: "Patch", URL: "https://localhost/v2/", Err: net.ErrClosed} // as of a connection that crypto/tls had closed
 	if !mayPass(closed) {
 		t.Errorf("%v is for good", closed)
+	}
+	noSocket := &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", unix.ENOENT)}
+	if mayPass(noSocket) {
+		t.Error("a socket that is not there is waited for")
 	}
 	if err := errors.New("one"); status(err) != 0 || mayPass(err) {
 		t.Errorf("%v: status %d", err, status(err))
