@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
@@ -31,6 +32,16 @@ type Networks interface {
 
 func (s *Service) planNetwork(ctx context.Context, p *plan, image *define.ImageConfig) error {
 	c, o := p.config, &p.config.Options
+	for _, text := range o.Expose {
+		if _, err := network.ExposePort(text); err != nil || strings.Contains(text, ":") {
+			return errs.Invalid("--expose %q is not PORT[-PORT][/tcp|udp|sctp], with ports from 1 to 65535", text)
+		}
+	}
+	for _, name := range o.NetworkAliases {
+		if name == "" || strings.ContainsFunc(name, unicode.IsSpace) {
+			return errs.Invalid("--network-alias %q is no name: it is empty or holds white space", name)
+		}
+	}
 	c.Expose = slices.Concat(image.ExposedPorts, o.Expose)
 	if err := s.planNetworkMode(ctx, p); err != nil {
 		return err

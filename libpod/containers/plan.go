@@ -111,6 +111,9 @@ func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, erro
 	return p, nil
 }
 
+// maxHostname is the most that sethostname(2) takes, in bytes.
+const maxHostname = 64
+
 func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageConfig) error {
 	c, o := p.config, &p.config.Options
 	c.Entrypoint, c.CommandOnly = image.Entrypoint, image.Cmd
@@ -143,6 +146,9 @@ func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageCon
 	c.User = image.User
 	if o.User != "" {
 		c.User = o.User
+	}
+	if len(o.Hostname) > maxHostname || strings.ContainsFunc(o.Hostname, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return errs.Invalid("--hostname %q: a name has at most %d letters, none of them white space", o.Hostname, maxHostname)
 	}
 	c.Hostname = o.Hostname
 	if c.Hostname == "" && (o.UTS == "host" || slices.Equal(o.Network, []string{"host"})) {

@@ -51,7 +51,7 @@ func startPasta(ctx context.Context, r Request, options string) (Running, error)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	if err := cmd.Run(); err != nil { // it goes into the background when it is ready
-		return Running{}, fmt.Errorf("pasta: %w: %s", err, lastLine(out.String()))
+		return Running{}, fmt.Errorf("pasta: %w: %s", err, strings.TrimPrefix(complaint(out.String()), "pasta: "))
 	}
 	data, err := os.ReadFile(pidFile)
 	if err != nil {

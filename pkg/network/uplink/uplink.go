@@ -27,6 +27,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -139,8 +140,12 @@ func Start(ctx context.Context, r Request) (Running, error) {
 	return startSlirp(ctx, r, options)
 }
 
-func lastLine(text string) string {
+// complaint is what a program says is wrong: its last line, or the first one where how to use it follows.
+func complaint(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "Usage:") }) {
+		return lines[0]
+	}
 	return lines[len(lines)-1]
 }
 
@@ -172,7 +177,7 @@ func awaitReady(cmd *exec.Cmd, ready, log *os.File) error {
 	_ = cmd.Process.Kill()
 	err := cmd.Wait()
 	text, _ := os.ReadFile(log.Name())
-	return fmt.Errorf("%w: %s", err, lastLine(string(text)))
+	return fmt.Errorf("%w: %s", err, complaint(string(text)))
 }
 
 // logFile is what the process of an uplink writes to.

@@ -101,9 +101,9 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestLastLine(t *testing.T) {
-	for text, want := range map[string]string{"": "", "a": "a", "a\nb\n\n": "b", "\n": ""} {
-		if got := lastLine(text); got != want {
+func TestComplaint(t *testing.T) {
+	for text, want := range map[string]string{"": "", "a": "a", "a\nb\n\n": "b", "\n": "", "no option\nUsage: it\n -a\n": "no option"} {
+		if got := complaint(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
