@@ -29,7 +29,9 @@ func (s *Service) planUser(ctx context.Context, p *plan, _ *define.ImageConfig) 
 	}
 	switch mode {
 	case "", "host":
-		return nil
+		if o.UserNS == mode { // and nothing behind it
+			return nil
+		}
 	case "container", "ns":
 		if err := s.planMode(ctx, p, "--userns", &o.UserNS, userNSModes); err != nil {
 			return err

@@ -102,7 +102,7 @@ func (g *imageFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config
 	switch o.ImageVolume = g.imageVolume; o.ImageVolume {
 	case "anonymous", "ignore", "tmpfs":
 		return nil
-	case "bind":
+	case "bind", "":
 		o.ImageVolume = "anonymous"
 		return nil
 	}

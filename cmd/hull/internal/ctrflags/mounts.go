@@ -58,9 +58,10 @@ func (g *mountFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config
 	o.VolumesFrom, o.Devices = g.volumesFrom, append(slices.Clone(c.Containers.Devices.Values), g.devices...)
 	o.ReadOnly, o.ReadOnlyTmpfs = g.readOnly || c.Containers.ReadOnly, g.readOnlyTmpfs
 	size := g.shmSize
-	if !fs.Changed("shm-size") && c.Containers.ShmSize != "" {
+	if (!fs.Changed("shm-size") || size == "") && c.Containers.ShmSize != "" {
 		size = c.Containers.ShmSize
 	}
+	size = cmp.Or(size, fs.Lookup("shm-size").DefValue)
 	n, err := units.RAMInBytes(size)
 	if err != nil || n < 0 {
 		return errs.Invalid("--shm-size %q is not a size: write a number with b, k, m or g", size)

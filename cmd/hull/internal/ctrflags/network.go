@@ -2,6 +2,9 @@ package ctrflags
 
 import (
 	"net"
+	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -41,7 +44,8 @@ func (g *networkFlags) add(fs *pflag.FlagSet, _ bool) {
 }
 
 func (g *networkFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *config.Config) error {
-	o.Network, o.Publish, o.PublishAll, o.Expose = g.network, g.publish, g.publishAll, g.expose
+	o.Publish, o.PublishAll, o.Expose = g.publish, g.publishAll, g.expose
+	o.Network = slices.DeleteFunc(slices.Clone(g.network), func(mode string) bool { return mode == "" }) // --network "$MAYBE"
 	if len(o.Network) == 0 && c.Containers.Netns != "" && c.Containers.Netns != "private" {
 		o.Network = []string{c.Containers.Netns}
 	}
@@ -76,6 +80,11 @@ func (g *networkFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *confi
 	if len(servers) > 0 {
 		o.DNS = &servers
 	}
+	for _, domain := range g.dnsSearch {
+		if domain != "." && !isDomain(domain) { // which asks for none
+			return errs.Invalid("--dns-search %q is not a valid domain", domain)
+		}
+	}
 	o.DNSSearch, o.DNSOptions = g.dnsSearch, g.dnsOption
 	if len(o.DNSSearch) == 0 {
 		o.DNSSearch = c.Containers.DNSSearches.Values
@@ -84,6 +93,20 @@ func (g *networkFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *confi
 		o.DNSOptions = c.Containers.DNSOptions.Values
 	}
 	return nil
+}
+
+// isDomain reports whether a text is a name as DNS has them (RFC 1035, 2.3.1), with underscores, which many have.
+func isDomain(text string) bool {
+	text = strings.TrimSuffix(text, ".")
+	for label := range strings.SplitSeq(text, ".") {
+		odd := func(r rune) bool {
+			return r != '-' && r != '_' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+		}
+		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") || strings.ContainsFunc(label, odd) {
+			return false
+		}
+	}
+	return len(text) <= 253
 }
 
 // applyAddresses is apply for what is asked of the container's network.

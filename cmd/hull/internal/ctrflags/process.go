@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -61,6 +62,9 @@ func (g *processFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *conf
 	o.Umask, o.TZ = g.umask, g.tz
 	if !fs.Changed("umask") && c.Containers.Umask != "" {
 		o.Umask = c.Containers.Umask
+	}
+	if n, err := strconv.ParseUint(o.Umask, 8, 32); o.Umask != "" && (err != nil || n > 0o777 || len(o.Umask) > 4) {
+		return errs.Invalid("--umask %q is not octal, 0000 to 0777", o.Umask)
 	}
 	if o.TZ == "" {
 		o.TZ = c.Containers.TZ
