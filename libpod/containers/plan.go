@@ -114,6 +114,19 @@ func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, erro
 // maxHostname is the most that sethostname(2) takes, in bytes.
 const maxHostname = 64
 
+// checkNames refuses a name of the host that cannot be, and users whom the host does not have.
+func checkNames(o *define.CreateOptions) error {
+	if len(o.Hostname) > maxHostname || strings.ContainsFunc(o.Hostname, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return errs.Invalid("--hostname %q: a name has at most %d letters, none of them white space", o.Hostname, maxHostname)
+	}
+	for _, name := range o.HostUsers {
+		if _, err := hostUser(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageConfig) error {
 	c, o := p.config, &p.config.Options
 	c.Entrypoint, c.CommandOnly = image.Entrypoint, image.Cmd
@@ -138,17 +151,12 @@ func (s *Service) planProcess(_ context.Context, p *plan, image *define.ImageCon
 	if !path.IsAbs(c.Workdir) {
 		return errs.Invalid("the working directory %q is not an absolute path", c.Workdir)
 	}
-	for _, name := range o.HostUsers {
-		if _, err := hostUser(name); err != nil {
-			return err
-		}
-	}
 	c.User = image.User
 	if o.User != "" {
 		c.User = o.User
 	}
-	if len(o.Hostname) > maxHostname || strings.ContainsFunc(o.Hostname, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return errs.Invalid("--hostname %q: a name has at most %d letters, none of them white space", o.Hostname, maxHostname)
+	if err := checkNames(o); err != nil {
+		return err
 	}
 	c.Hostname = o.Hostname
 	if c.Hostname == "" && (o.UTS == "host" || slices.Equal(o.Network, []string{"host"})) {

@@ -63,8 +63,8 @@ func (g *processFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *conf
 	if !fs.Changed("umask") && c.Containers.Umask != "" {
 		o.Umask = c.Containers.Umask
 	}
-	if n, err := strconv.ParseUint(o.Umask, 8, 32); o.Umask != "" && (err != nil || n > 0o777 || len(o.Umask) > 4) {
-		return errs.Invalid("--umask %q is not octal, 0000 to 0777", o.Umask)
+	if err := checkUmask(o.Umask); err != nil {
+		return err
 	}
 	if o.TZ == "" {
 		o.TZ = c.Containers.TZ
@@ -101,6 +101,13 @@ func (g *processFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *conf
 	}
 	o.Annotations, err = valuedPairs("--annotation", append(append([]string(nil), c.Containers.Annotations.Values...), g.annotations...))
 	return err
+}
+
+func checkUmask(text string) error {
+	if n, err := strconv.ParseUint(text, 8, 32); text != "" && (err != nil || n > 0o777 || len(text) > 4) {
+		return errs.Invalid("--umask %q is not octal, 0000 to 0777", text)
+	}
+	return nil
 }
 
 // Entrypoint reads a JSON list of words, or takes the text as one word; "" is no entrypoint.
