@@ -36,6 +36,10 @@ func (s *Service) checkNetworks(ctx context.Context) ([]define.Finding, error) {
 	return found, err
 }
 
+// EnterNetworks puts the calling thread, which must be locked to its goroutine and execute a program next, into the network namespace of
+// the user's bridges (podman-unshare(1), --rootless-netns).
+func (s *Service) EnterNetworks(ctx context.Context) error { return s.Net.Visit(ctx) }
+
 // statusTime is how long hull-net may take to say how it is.
 const statusTime = 5 * time.Second
 

@@ -37,6 +37,9 @@ func Enter(path string) (*Thread, error) {
 	return t, <-entered
 }
 
+// Join puts the calling thread, which must be locked to its goroutine, there for good: it is about to execute another program.
+func Join(path string) error { return enter(path) }
+
 // enter puts the calling thread there. Not by os.Open, whose file the Go runtime's poller would look at first.
 func enter(path string) error {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)

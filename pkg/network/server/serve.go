@@ -64,6 +64,42 @@ func (s *Server) answer(ctx context.Context, conn net.Conn) {
 	if data, err := json.Marshal(a); err == nil {
 		_, _ = conn.Write(data)
 	}
+	if r.Op == wire.Visit && err == nil {
+		s.host(conn)
+	}
+}
+
+// visit makes ready for somebody who is about to enter the namespace.
+func (s *Server) visit(ctx context.Context) error {
+	if s.options.Root {
+		return errs.Invalid("root's networks are in the host's network namespace")
+	}
+	s.visitors++
+	s.way.begin(ctx)
+	err := s.unlocked(func() error { return s.way.wait(ctx) })
+	if err != nil {
+		s.visitors--
+	}
+	return err
+}
+
+// host waits until a visitor has gone, or hull-net ends.
+func (s *Server) host(conn net.Conn) {
+	gone := make(chan struct{})
+	go func() {
+		select {
+		case <-s.ended:
+			_ = conn.Close()
+		case <-gone:
+		}
+	}()
+	_ = conn.SetReadDeadline(time.Time{})
+	_, _ = io.Copy(io.Discard, conn)
+	close(gone)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.visitors--
+	s.rest()
 }
 
 // own reports whether the other end is a process of the same user.
@@ -123,6 +159,8 @@ func (s *Server) act(ctx context.Context, r *wire.Request) (*wire.Answer, error)
 		return &wire.Answer{}, s.change(ctx, r.Network)
 	case wire.Reload:
 		return &wire.Answer{}, s.reload(ctx, r.ID)
+	case wire.Visit:
+		return &wire.Answer{}, s.visit(ctx)
 	case wire.Status:
 		return &wire.Answer{Report: s.report()}, nil
 	}

@@ -70,7 +70,8 @@ type Server struct {
 	work     sync.WaitGroup                 // what takes them away
 	networks map[string]*use                // by id
 	devices  map[netip.Addr]string          // what listener has
-	idle     *time.Timer                    // nil while a container is attached
+	visitors int                            // processes in the namespace that are no containers
+	idle     *time.Timer                    // nil while there is a container or a visitor
 	closing  bool
 	ended    chan struct{} // closed when it has nothing to do any more
 }
@@ -199,9 +200,12 @@ func (s *Server) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-// rest begins the wait for the end when nobody is attached. The lock is held.
+// needed reports whether hull-net has to stay. The lock is held.
+func (s *Server) needed() bool { return len(s.attached) > 0 || s.visitors > 0 }
+
+// rest begins the wait for the end when nobody needs hull-net. The lock is held.
 func (s *Server) rest() {
-	if len(s.attached) > 0 || s.closing || s.idle != nil {
+	if s.needed() || s.closing || s.idle != nil {
 		return
 	}
 	s.idle = time.AfterFunc(linger, s.endIdle)
@@ -209,9 +213,9 @@ func (s *Server) rest() {
 
 func (s *Server) endIdle() {
 	s.mu.Lock()
-	idle := len(s.attached) == 0
+	needed := s.needed()
 	s.mu.Unlock()
-	if idle {
+	if !needed {
 		s.end()
 	}
 }

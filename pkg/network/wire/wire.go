@@ -57,6 +57,7 @@ const (
 	Changed    = "changed"    // Request.Network: its definition is another now
 	Reload     = "reload"     // all rules and links are made anew, of Request.ID or of all
 	Status     = "status"     // the answer has what there is
+	Visit      = "visit"      // there is a way out, and hull-net lives on until the connection is closed: somebody is in its namespace
 )
 
 // Request is one question.
@@ -95,6 +96,13 @@ type Client struct {
 
 // Ask sends a request and returns the answer. hull-net is started when it does not run.
 func (c *Client) Ask(ctx context.Context, r Request) (*Answer, error) {
+	return c.ask(ctx, r, exchange)
+}
+
+// ask has exchange send the request and read the answer.
+func (c *Client) ask(
+	ctx context.Context, r Request, exchange func(ctx context.Context, conn net.Conn, request []byte) (*Answer, error),
+) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	request, err := json.Marshal(r)
