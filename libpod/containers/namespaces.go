@@ -92,12 +92,8 @@ func (s *Service) joinedPath(ctx context.Context, kind, mode string) (string, er
 	if path, ok := strings.CutPrefix(mode, "ns:"); ok {
 		return path, nil
 	}
-	id, ok := strings.CutPrefix(mode, "container:")
-	if !ok {
-		return "", nil
-	}
-	other, err := s.Lookup(ctx, id)
-	if err != nil {
+	other, err := s.sharer(ctx, mode)
+	if err != nil || other == nil {
 		return "", err
 	}
 	if other.PID == 0 {
@@ -108,4 +104,13 @@ func (s *Service) joinedPath(ctx context.Context, kind, mode string) (string, er
 		return "", nil // it has the engine's own
 	}
 	return fmt.Sprintf("/proc/%d/ns/%s", other.PID, procNames[kind]), nil
+}
+
+// sharer is the container whose namespace a mode shares, or nil.
+func (s *Service) sharer(ctx context.Context, mode string) (*define.Container, error) {
+	id, ok := strings.CutPrefix(mode, "container:")
+	if !ok {
+		return nil, nil //nolint:nilnil // it is nobody's
+	}
+	return s.Lookup(ctx, id)
 }

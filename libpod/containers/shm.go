@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -20,12 +19,8 @@ func (s *Service) sharedShm(ctx context.Context, c *locked) (string, error) {
 	if mode == "host" {
 		return "/dev/shm", nil
 	}
-	id, ok := strings.CutPrefix(mode, "container:")
-	if !ok {
-		return "", nil
-	}
-	other, err := s.Lookup(ctx, id)
-	if err != nil {
+	other, err := s.sharer(ctx, mode)
+	if err != nil || other == nil {
 		return "", err
 	}
 	path := filepath.Join(s.dir(c.id()), "shm")

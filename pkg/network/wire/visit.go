@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,14 +23,8 @@ func (c *Client) Visit(ctx context.Context) error {
 	return netns.Join(filepath.Join(c.Dir, Namespace))
 }
 
-// stay is exchange with the connection left open, by a descriptor that an exec leaves open as well.
-func stay(ctx context.Context, conn net.Conn, request []byte) (*Answer, error) {
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if _, err := conn.Write(append(request, '\n')); err != nil {
-		return nil, err
-	}
+// stay is receive from a connection that stays open, by a descriptor that an exec leaves open as well.
+func stay(conn net.Conn) (*Answer, error) {
 	var a Answer
 	if err := json.NewDecoder(io.LimitReader(conn, MaxMessage)).Decode(&a); err != nil || a.Error != nil {
 		return &a, err

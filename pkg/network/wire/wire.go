@@ -96,13 +96,11 @@ type Client struct {
 
 // Ask sends a request and returns the answer. hull-net is started when it does not run.
 func (c *Client) Ask(ctx context.Context, r Request) (*Answer, error) {
-	return c.ask(ctx, r, exchange)
+	return c.ask(ctx, r, receive)
 }
 
-// ask has exchange send the request and read the answer.
-func (c *Client) ask(
-	ctx context.Context, r Request, exchange func(ctx context.Context, conn net.Conn, request []byte) (*Answer, error),
-) (*Answer, error) {
+// ask has receive read the answer.
+func (c *Client) ask(ctx context.Context, r Request, receive func(net.Conn) (*Answer, error)) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	request, err := json.Marshal(r)
@@ -114,7 +112,7 @@ func (c *Client) ask(
 		if err != nil {
 			return nil, fmt.Errorf("hull-net: %w", err)
 		}
-		a, err := exchange(ctx, conn, request)
+		a, err := exchange(ctx, conn, request, receive)
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 			continue // it died or was about to end: the next one is asked
@@ -144,13 +142,17 @@ func (c *Client) Runs(ctx context.Context) bool {
 	return conn.Close() == nil
 }
 
-func exchange(ctx context.Context, conn net.Conn, request []byte) (*Answer, error) {
+func exchange(ctx context.Context, conn net.Conn, request []byte, receive func(net.Conn) (*Answer, error)) (*Answer, error) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := conn.Write(append(request, '\n')); err != nil {
 		return nil, err
 	}
+	return receive(conn)
+}
+
+func receive(conn net.Conn) (*Answer, error) {
 	data, err := io.ReadAll(io.LimitReader(conn, MaxMessage))
 	if err != nil {
 		return nil, err
