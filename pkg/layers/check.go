@@ -17,15 +17,22 @@ import (
 type Damage struct {
 	store  storage.Store
 	report storage.CheckReport
+	links  map[string]string // lost ones; of the rest nothing was found out then
+	mend   func() (int, error)
 }
 
 // Check looks whether the store has what its records say. With content it reads all layers and mounts each, which takes
 // as long as the store is large. A layer that nothing uses and that is older than maxAge counts as damaged; 0 is never.
 func (s *Store) Check(ctx context.Context, content bool, maxAge time.Duration) (Damage, error) {
+	links, err := s.lostLinks()
+	if len(links) > 0 || err != nil {
+		return Damage{links: links, mend: s.mendLinks}, wrap(err, "check store %q", s.GraphRoot())
+	}
 	store, err := s.opened(ctx)
 	if err != nil {
 		return Damage{}, err
 	}
+	_ = s.dropStrayLinks() // in the way of nothing where they cannot be
 	o := storage.CheckMost()
 	o.LayerDigests, o.LayerMountable = false, content
 	if maxAge > 0 {
@@ -35,12 +42,15 @@ func (s *Store) Check(ctx context.Context, content bool, maxAge time.Duration) (
 	if err == nil && content {
 		err = checkContent(ctx, store, report)
 	}
-	return Damage{store, report}, wrap(err, "check store %q", s.GraphRoot())
+	return Damage{store: store, report: report}, wrap(err, "check store %q", s.GraphRoot())
 }
 
 // Texts are what is damaged, a line each.
 func (d Damage) Texts() []string {
 	var lines []string
+	for _, id := range slices.Sorted(maps.Keys(d.links)) {
+		lines = append(lines, fmt.Sprintf("layer %s: its link overlay/l/%s is lost", short(id), d.links[id]))
+	}
 	for _, kind := range []struct {
 		name   string
 		errors map[string][]error
@@ -66,6 +76,10 @@ func (d Damage) Texts() []string {
 
 // Repair removes what is damaged: layers and images, and containers, of any engine, if it may.
 func (d Damage) Repair(containers bool) error {
+	if len(d.links) > 0 {
+		_, err := d.mend()
+		return err
+	}
 	if d.store == nil || len(d.report.Layers)+len(d.report.Images)+len(d.report.Containers) == 0 {
 		return nil
 	}

@@ -89,7 +89,15 @@ func LayerID(containerID string) string {
 
 // CreateContainer makes a writable layer on top of an image, and keeps the image. Errors: ErrNotFound for the image,
 // ErrAlreadyExists for the id. A process that dies in it leaves what Delete removes, and a keeper.
-func (s *Store) CreateContainer(ctx context.Context, o CreateOptions) (Container, error) {
+func (s *Store) CreateContainer(ctx context.Context, o CreateOptions) (c Container, err error) {
+	err = s.withLinks(func() (err error) {
+		c, err = s.createContainer(ctx, o)
+		return err
+	})
+	return c, err
+}
+
+func (s *Store) createContainer(ctx context.Context, o CreateOptions) (Container, error) {
 	if !reference.IsID(o.ID) { // the library would take a prefix or name of another container for it later
 		return Container{}, invalid("container id %q is not 64 hexadecimal digits", o.ID)
 	}
@@ -138,7 +146,15 @@ func (o *CreateOptions) mapping() types.IDMappingOptions {
 
 // Mount mounts the container's root file system, if it is not mounted, and returns where. The mount is made in the mount
 // namespace of the caller.
-func (s *Store) Mount(ctx context.Context, id string) (string, error) {
+func (s *Store) Mount(ctx context.Context, id string) (path string, err error) {
+	err = s.withLinks(func() (err error) {
+		path, err = s.mount(ctx, id)
+		return err
+	})
+	return path, err
+}
+
+func (s *Store) mount(ctx context.Context, id string) (string, error) {
 	if s.isOwn(id) {
 		return s.mountOwn(id)
 	}

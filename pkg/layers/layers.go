@@ -85,14 +85,19 @@ func Open(o Options) (*Store, error) {
 	if options.GraphDriverName == "" {
 		options.GraphDriverName = prior(options.GraphRoot)
 	}
-	return &Store{options: options, open: sync.OnceValues(func() (storage.Store, error) {
+	s := &Store{options: options}
+	s.open = sync.OnceValues(func() (storage.Store, error) {
 		quiet()
-		s, err := storage.GetStore(options)
+		if err := s.tendLinks(); err != nil {
+			return nil, fmt.Errorf("open store %q: %w", options.GraphRoot, err)
+		}
+		store, err := storage.GetStore(options)
 		if err != nil {
 			return nil, fmt.Errorf("open store %q: %w", options.GraphRoot, classed(err))
 		}
-		return s, nil
-	})}, nil
+		return store, nil
+	})
+	return s, nil
 }
 
 // Prepare opens a store that is there, if images cannot be looked up without, while the caller does something else; an error
