@@ -153,20 +153,15 @@ func appended(file []byte, line string) []byte {
 	return fmt.Appendf(file, "%s\n", line)
 }
 
-// hasID reports whether a line of a passwd(5) or group(5) file has this number in its third field.
-func hasID(file []byte, id int) bool {
-	for line := range bytes.Lines(file) {
-		if fields := bytes.Split(line, []byte(":")); len(fields) > 2 && string(bytes.TrimSpace(fields[2])) == strconv.Itoa(id) {
-			return true
-		}
-	}
-	return false
-}
+// hasID reports whether a line of a passwd(5) or group(5) file has this number.
+func hasID(file []byte, id int) bool { return hasField(file, 2, strconv.Itoa(id)) }
 
-// hasName reports whether a line of a passwd(5) file has this name.
-func hasName(file []byte, name string) bool {
+// hasName reports whether a line of a passwd(5) or group(5) file has this name.
+func hasName(file []byte, name string) bool { return hasField(file, 0, name) }
+
+func hasField(file []byte, field int, want string) bool {
 	for line := range bytes.Lines(file) {
-		if bytes.HasPrefix(line, []byte(name+":")) {
+		if fields := bytes.Split(line, []byte(":")); len(fields) > field && string(bytes.TrimSpace(fields[field])) == want {
 			return true
 		}
 	}

@@ -104,13 +104,13 @@ func planMapOf(c *define.ContainerConfig, path string) error {
 	if slices.ContainsFunc(uids, root) && slices.ContainsFunc(gids, root) {
 		return nil
 	}
-	c.IDMap = &define.IDMap{}
-	for _, m := range uids {
-		c.IDMap.UIDs = append(c.IDMap.UIDs, define.IDRange{ContainerID: m.Inside, HostID: m.Outside, Size: m.Count})
+	convert := func(list []rootless.Mapped) (out []define.IDRange) {
+		for _, m := range list {
+			out = append(out, define.IDRange{ContainerID: m.Inside, HostID: m.Outside, Size: m.Count})
+		}
+		return out
 	}
-	for _, m := range gids {
-		c.IDMap.GIDs = append(c.IDMap.GIDs, define.IDRange{ContainerID: m.Inside, HostID: m.Outside, Size: m.Count})
-	}
+	c.IDMap = &define.IDMap{UIDs: convert(uids), GIDs: convert(gids)}
 	return nil
 }
 

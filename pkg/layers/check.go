@@ -18,15 +18,23 @@ type Damage struct {
 	store  storage.Store
 	report storage.CheckReport
 	links  map[string]string // lost ones; of the rest nothing was found out then
-	mend   func() (int, error)
+	mend   func() (bool, error)
 }
 
 // Check looks whether the store has what its records say. With content it reads all layers and mounts each, which takes
 // as long as the store is large. A layer that nothing uses and that is older than maxAge counts as damaged; 0 is never.
 func (s *Store) Check(ctx context.Context, content bool, maxAge time.Duration) (Damage, error) {
-	links, err := s.lostLinks()
-	if len(links) > 0 || err != nil {
-		return Damage{links: links, mend: s.mendLinks}, wrap(err, "check store %q", s.GraphRoot())
+	lost := Damage{mend: s.mendLinks}
+	err := s.withLost(func(links map[string]string) error {
+		unfinished, err := s.unfinished() // which the library removes
+		for _, id := range unfinished {
+			delete(links, id)
+		}
+		lost.links = links
+		return err
+	})
+	if len(lost.links) > 0 || err != nil {
+		return lost, wrap(err, "check store %q", s.GraphRoot())
 	}
 	store, err := s.opened(ctx)
 	if err != nil {

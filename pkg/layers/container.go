@@ -89,12 +89,8 @@ func LayerID(containerID string) string {
 
 // CreateContainer makes a writable layer on top of an image, and keeps the image. Errors: ErrNotFound for the image,
 // ErrAlreadyExists for the id. A process that dies in it leaves what Delete removes, and a keeper.
-func (s *Store) CreateContainer(ctx context.Context, o CreateOptions) (c Container, err error) {
-	err = s.withLinks(func() (err error) {
-		c, err = s.createContainer(ctx, o)
-		return err
-	})
-	return c, err
+func (s *Store) CreateContainer(ctx context.Context, o CreateOptions) (Container, error) {
+	return withLinks(s, func() (Container, error) { return s.createContainer(ctx, o) })
 }
 
 func (s *Store) createContainer(ctx context.Context, o CreateOptions) (Container, error) {
@@ -146,12 +142,8 @@ func (o *CreateOptions) mapping() types.IDMappingOptions {
 
 // Mount mounts the container's root file system, if it is not mounted, and returns where. The mount is made in the mount
 // namespace of the caller.
-func (s *Store) Mount(ctx context.Context, id string) (path string, err error) {
-	err = s.withLinks(func() (err error) {
-		path, err = s.mount(ctx, id)
-		return err
-	})
-	return path, err
+func (s *Store) Mount(ctx context.Context, id string) (string, error) {
+	return withLinks(s, func() (string, error) { return s.mount(ctx, id) })
 }
 
 func (s *Store) mount(ctx context.Context, id string) (string, error) {

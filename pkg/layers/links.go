@@ -36,26 +36,19 @@ func (s *Store) lockLayers() (unlock func(), err error) {
 
 // guardLinks gives layers that were not finished, which the library is about to remove, a name in place of an empty one.
 func (s *Store) guardLinks() error {
-	unfinished, err := s.unfinished()
+	if unfinished, err := s.unfinished(); err != nil || len(unfinished) == 0 {
+		return err
+	}
+	unlock, err := s.lockLayers()
 	if err != nil {
 		return err
 	}
-	if len(unfinished) > 0 {
-		unlock, err := s.lockLayers()
-		if err != nil {
-			return err
-		}
-		defer unlock()
-		if unfinished, err = s.unfinished(); err != nil {
-			return err
-		}
-		for _, id := range unfinished {
-			if err := s.nameUnfinished(id); err != nil {
-				return err
-			}
-		}
+	defer unlock()
+	unfinished, err := s.unfinished()
+	for _, id := range unfinished {
+		err = errors.Join(err, s.nameUnfinished(id))
 	}
-	return nil
+	return err
 }
 
 // nameUnfinished completes the file "link" of a layer, where it is not: by the name of the link that leads to the layer, so that the library
@@ -150,30 +143,38 @@ func (s *Store) lostLinks() (map[string]string, error) {
 	return lost, nil
 }
 
-// mendLinks makes the links anew that were lost, and returns how many.
-func (s *Store) mendLinks() (int, error) {
-	lost, err := s.lostLinks()
-	if err != nil || len(lost) == 0 {
-		return 0, err
+// withLost calls do with what lostLinks finds, if anything, while nobody makes or removes a layer.
+func (s *Store) withLost(do func(lost map[string]string) error) error {
+	if lost, err := s.lostLinks(); err != nil || len(lost) == 0 {
+		return err
 	}
 	unlock, err := s.lockLayers()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer unlock()
-	if lost, err = s.lostLinks(); err != nil { // those of layers that were in the making are there now
-		return 0, err
+	lost, err := s.lostLinks()
+	if err != nil || len(lost) == 0 {
+		return err
 	}
-	if err := os.MkdirAll(s.linksDir(), 0o755); err != nil {
-		return 0, err
-	}
-	for id, name := range lost {
-		err := os.Symlink(filepath.Join("..", id, "diff"), filepath.Join(s.linksDir(), name))
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return 0, err
+	return do(lost)
+}
+
+// mendLinks makes the links anew that were lost, and reports whether there were any.
+func (s *Store) mendLinks() (mended bool, err error) {
+	err = s.withLost(func(lost map[string]string) error {
+		if err := os.MkdirAll(s.linksDir(), 0o755); err != nil {
+			return err
 		}
-	}
-	return len(lost), nil
+		for id, name := range lost {
+			if err := os.Symlink(filepath.Join("..", id, "diff"), filepath.Join(s.linksDir(), name)); err != nil {
+				return err
+			}
+		}
+		mended = true
+		return nil
+	})
+	return mended, err
 }
 
 // dropStrayLinks takes links away whose layers are gone, of processes that were killed before they had written the name down.
@@ -203,13 +204,13 @@ func (s *Store) dropStrayLinks() error {
 }
 
 // withLinks does what needs the links of layers, again when some were lost.
-func (s *Store) withLinks(do func() error) error {
-	err := do()
+func withLinks[T any](s *Store, do func() (T, error)) (T, error) {
+	done, err := do()
 	if !errors.Is(err, fs.ErrNotExist) && !errs.IsNotFound(err) {
-		return err
+		return done, err
 	}
-	if n, mending := s.mendLinks(); n == 0 || mending != nil {
-		return err
+	if mended, mending := s.mendLinks(); !mended || mending != nil {
+		return done, err
 	}
 	return do()
 }

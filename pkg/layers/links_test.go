@@ -64,3 +64,36 @@ func TestGuardLinks(t *testing.T) {
 		t.Errorf("the lost link leads to %q, %v", target, err)
 	}
 }
+
+// A link that is gone because its layer is being removed is no damage.
+func TestCheckLeavesRemovals(t *testing.T) {
+	s := newStore(t, "overlay")
+	addImage(t, s, "file", "")
+	lost, err := s.lostLinks()
+	if err != nil || len(lost) > 0 {
+		t.Fatalf("lost in a whole store: %v, %v", lost, err)
+	}
+	entries, err := os.ReadDir(s.linksDir())
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("links: %v, %v", entries, err)
+	}
+	if err := os.Remove(filepath.Join(s.linksDir(), entries[0].Name())); err != nil {
+		t.Fatal(err)
+	}
+	damage, err := s.Check(t.Context(), false, 0)
+	if err != nil || len(damage.Texts()) != 1 || !strings.Contains(damage.Texts()[0], entries[0].Name()) {
+		t.Errorf("a lost link: %q, %v", damage.Texts(), err)
+	}
+	records := filepath.Join(s.options.GraphRoot, "overlay-layers", "layers.json")
+	data, err := os.ReadFile(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(data), `{"id":`, `{"flags":{"incomplete":true},"id":`, 1)
+	if err := os.WriteFile(records, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if damage, err := s.Check(t.Context(), false, 0); err != nil || strings.Contains(strings.Join(damage.Texts(), " "), "is lost") {
+		t.Errorf("of a layer that is being removed: %q, %v", damage.Texts(), err)
+	}
+}

@@ -98,7 +98,7 @@ func create() (*os.File, error) {
 // LoopbackUp turns lo on in the namespace at path.
 func LoopbackUp(path string) error {
 	return thread.Do(func() error {
-		if err := enter(path); err != nil {
+		if err := Join(path); err != nil {
 			return err
 		}
 		return loopbackUp()

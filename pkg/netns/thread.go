@@ -24,7 +24,7 @@ func Enter(path string) (*Thread, error) {
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 		if path != "" {
-			if err := enter(path); err != nil {
+			if err := Join(path); err != nil {
 				entered <- err
 				return
 			}
@@ -37,11 +37,8 @@ func Enter(path string) (*Thread, error) {
 	return t, <-entered
 }
 
-// Join puts the calling thread, which must be locked to its goroutine, there for good: it is about to execute another program.
-func Join(path string) error { return enter(path) }
-
-// enter puts the calling thread there. Not by os.Open, whose file the Go runtime's poller would look at first.
-func enter(path string) error {
+// Join puts the calling thread, which must be locked to its goroutine, there. Not by os.Open, whose file the Go runtime's poller would look at first.
+func Join(path string) error {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open network namespace %q: %w", path, err)

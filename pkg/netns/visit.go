@@ -18,7 +18,7 @@ func Visit(path string, fn func() error) error {
 		return os.NewSyscallError("open own network namespace", err)
 	}
 	defer unix.Close(home)
-	if err := enter(path); err != nil {
+	if err := Join(path); err != nil {
 		return err
 	}
 	defer func() {

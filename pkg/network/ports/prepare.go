@@ -83,28 +83,32 @@ func deliverAll() error {
 
 // deliver does so for one family.
 func deliver(h *netlink.Handle, family int) error {
-	all := anywhere(family)
-	err := h.RouteReplace(&netlink.Route{LinkIndex: loopback, Dst: all, Table: Table, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST})
+	rule := netlink.NewRule()
+	rule.Mark, rule.Priority = Mark, Priority
+	return allLocal(h, family, Table, nil, rule)
+}
+
+// allLocal has a routing table in which every address of a family is a local one, with src as the source of what has none, and a rule that
+// leads to it.
+func allLocal(h *netlink.Handle, family, table int, src net.IP, rule *netlink.Rule) error {
+	all := &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
+	if family == netlink.FAMILY_V6 {
+		all = &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+	}
+	err := h.RouteReplace(&netlink.Route{
+		LinkIndex: loopback, Dst: all, Table: table, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST, Src: src,
+	})
 	if family == netlink.FAMILY_V6 && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EACCES)) {
 		return nil // the kernel has no IPv6, or it is off: no container has an address of it either
 	}
 	if err != nil {
-		return fmt.Errorf("add route %s to table %d: %w", all, Table, err)
+		return fmt.Errorf("add route %s to table %d: %w", all, table, err)
 	}
-	rule := netlink.NewRule()
-	rule.Family, rule.Mark, rule.Table, rule.Priority = family, Mark, Table, Priority
+	rule.Family, rule.Table = family, table
 	if err := h.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("add rule of mark %#x: %w", Mark, err)
+		return fmt.Errorf("add rule %s: %w", rule, err)
 	}
 	return nil
-}
-
-// anywhere is all addresses of a family.
-func anywhere(family int) *net.IPNet {
-	if family == netlink.FAMILY_V6 {
-		return &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
-	}
-	return &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
 }
 
 // install replaces the table in one transaction. As nft(8) would write it:

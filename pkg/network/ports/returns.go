@@ -1,7 +1,6 @@
 package ports
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -59,18 +58,7 @@ func answersByLo(service netip.AddrPort) error {
 	if service.Addr().Is6() {
 		family = netlink.FAMILY_V6
 	}
-	all := anywhere(family)
-	err = h.RouteReplace(&netlink.Route{
-		LinkIndex: loopback, Dst: all, Table: returnTable, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST, Src: service.Addr().AsSlice(),
-	})
-	if err != nil {
-		return fmt.Errorf("add route %s to table %d: %w", all, returnTable, err)
-	}
 	rule := netlink.NewRule()
-	rule.Family, rule.Table, rule.Priority = family, returnTable, returnPriority
-	rule.IPProto, rule.Sport = unix.IPPROTO_UDP, netlink.NewRulePortRange(service.Port(), service.Port())
-	if err := h.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("add rule of port %d: %w", service.Port(), err)
-	}
-	return nil
+	rule.Priority, rule.IPProto, rule.Sport = returnPriority, unix.IPPROTO_UDP, netlink.NewRulePortRange(service.Port(), service.Port())
+	return allLocal(h, family, returnTable, service.Addr().AsSlice(), rule)
 }

@@ -113,27 +113,27 @@ func each(d Deps, refs []string, act func(ref string) error) error {
 
 // eachOnceFree is each for acts that another may be in the way of: what a state did not allow is tried again for as long as there is less of it.
 func eachOnceFree(d Deps, refs []string, act func(ref string) error) error {
-	failed := make([]error, len(refs))
-	refused := make([]int, len(refs))
-	for i := range refs {
-		refused[i] = i
-	}
-	for before := len(refused) + 1; len(refused) > 0 && len(refused) < before; {
-		before = len(refused)
-		batch := make([]string, len(refused))
-		for i, at := range refused {
-			batch[i] = refs[at]
+	failed := containers.Each(refs, act)
+	for before, at := len(refs), refused(failed); len(at) > 0 && len(at) < before; before, at = len(at), refused(failed) {
+		batch := make([]string, len(at))
+		for i, j := range at {
+			batch[i] = refs[j]
 		}
-		var still []int
 		for i, err := range containers.Each(batch, act) {
-			failed[refused[i]] = err
-			if errs.IsConflict(err) {
-				still = append(still, refused[i])
-			}
+			failed[at[i]] = err
 		}
-		refused = still
 	}
 	return tell(d, refs, failed)
+}
+
+// refused are the places of what a state did not allow.
+func refused(failed []error) (at []int) {
+	for i, err := range failed {
+		if errs.IsConflict(err) {
+			at = append(at, i)
+		}
+	}
+	return at
 }
 
 // tell prints the references whose act went well.
