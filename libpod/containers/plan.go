@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -91,8 +92,13 @@ func (s *Service) plan(ctx context.Context, o define.CreateOptions) (*plan, erro
 		c.ImageID, c.ImageName, c.ImageDigest = found.ID, name, found.Digest
 	}
 	c.Options = o
-	if _, err := s.runtime(c); err != nil {
+	r, err := s.runtime(c)
+	if err != nil {
 		return nil, err
+	}
+	c.Options.Runtime = cmp.Or(o.Runtime, s.Config.Engine.Runtime, r.Name()) // it stays with the one that knows it
+	if strings.Contains(c.Options.Runtime, "/") {
+		c.Options.Runtime = r.Path
 	}
 	p := &plan{config: c}
 	for _, step := range []func(context.Context, *plan, *define.ImageConfig) error{

@@ -29,7 +29,7 @@ func (c *Config) FindRuntime(name string) (string, error) {
 		if !executable(name) {
 			return "", errs.NotFound("no OCI runtime at %q", name)
 		}
-		return name, nil
+		return filepath.Abs(name)
 	}
 	if path, ok := c.runtime(name); ok {
 		return path, nil
