@@ -13,6 +13,7 @@ import (
 
 	_ "hull.dev/hull/pkg/hugeheap" // faster by a third
 	"hull.dev/hull/pkg/layers"
+	_ "hull.dev/hull/pkg/lazysysmon"
 	"hull.dev/hull/pkg/transfer"
 	_ "hull.dev/hull/pkg/transfer/confine"
 	"hull.dev/hull/pkg/transfer/registry"

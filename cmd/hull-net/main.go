@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hull.dev/hull/pkg/failpoint"
+	_ "hull.dev/hull/pkg/lazysysmon" // a tenth more through ports
 	"hull.dev/hull/pkg/network/server"
 	"hull.dev/hull/pkg/network/uplink"
 	"hull.dev/hull/pkg/network/uplink/builtin"

@@ -11,6 +11,7 @@ import (
 	"go.podman.io/storage/pkg/reexec"
 
 	_ "hull.dev/hull/pkg/hugeheap"
+	_ "hull.dev/hull/pkg/lazysysmon"
 )
 
 // memory is how many bytes the collector keeps the process below if it can: it knows every path of the layer that it unpacks.

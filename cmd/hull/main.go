@@ -9,7 +9,8 @@ import (
 	"hull.dev/hull/cmd/hull/internal/streams"
 	_ "hull.dev/hull/pkg/hugeheap" // faster by a third
 	"hull.dev/hull/pkg/layers"
-	_ "hull.dev/hull/pkg/sqlheap" // a tenth more where there are many containers
+	_ "hull.dev/hull/pkg/lazysysmon" // a tenth where many are at work
+	_ "hull.dev/hull/pkg/sqlheap"    // a tenth more where there are many containers
 )
 
 // gcPercent lets the heap come to 16 MB before the first collection, where Go's 100 has it at 4: a command is over before

@@ -18,6 +18,7 @@ extern unsigned hull_gid;
 // What the command is going to need, executed before Go (helper_linux.c).
 #define HULL_MONITOR_PROCS "GOMAXPROCS=1"
 #define HULL_MONITOR_GC "GOGC=30"
+#define HULL_MONITOR_SLACK 5000000 // nanoseconds (pkg/lazysysmon)
 extern char hull_helper_path[4096 + 64];
 extern int hull_helper_pid;    // 0: there is none
 extern int hull_helper_socket; // our end

@@ -23,7 +23,7 @@ const (
 // the fork.
 func asReadOnly(path string, env []string) (at string, withMark []string, done func()) {
 	asIs := func() (string, []string, func()) { return path, env, func() {} }
-	if filepath.Base(path) != "crun" || !isELF(path) {
+	if !IsCrun(path) {
 		return asIs()
 	}
 	tree, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
@@ -41,6 +41,9 @@ func asReadOnly(path string, env []string) (at string, withMark []string, done f
 	marked := append(env[:len(env):len(env)], clonedMark)
 	return "/proc/self/fd/" + strconv.Itoa(fd), marked, func() { _ = unix.Close(fd) }
 }
+
+// IsCrun reports whether a runtime is crun, and a program: of a script nobody knows what it does.
+func IsCrun(path string) bool { return filepath.Base(path) == "crun" && isELF(path) }
 
 // isELF tells a program from a script, whose interpreter would not find it by a descriptor.
 func isELF(path string) bool {

@@ -27,8 +27,9 @@ type Reaper struct {
 	wake    int // eventfd: a signal is in the channel
 }
 
-// New makes the process a subreaper. onSignal is called from the loop with SIGTERM, SIGINT, SIGQUIT and SIGIO; SIGHUP
-// and SIGPIPE are taken and dropped. (Dropped, not ignored: what is ignored stays so in the container.)
+// New makes the process a subreaper. onSignal is called from the loop with SIGTERM, SIGINT and SIGQUIT, and with what Also
+// adds; SIGHUP is taken and dropped. (Dropped, not ignored: what is ignored stays so in the container.) Each of them costs two
+// rounds between threads of the Go runtime.
 func New(l *loop.Loop, onSignal func(syscall.Signal)) (*Reaper, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, os.NewSyscallError("prctl", err)
@@ -38,7 +39,7 @@ func New(l *loop.Loop, onSignal func(syscall.Signal)) (*Reaper, error) {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	r := &Reaper{loop: l, watched: make(map[int]int), takers: make(map[int]func()), signals: make(chan os.Signal, 16), wake: wake}
-	signal.Notify(r.signals, unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGIO, unix.SIGHUP, unix.SIGPIPE)
+	signal.Notify(r.signals, unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP)
 	handed := make(chan os.Signal, 16)
 	go r.forward(handed)
 	return r, l.Add(wake, loop.In, func(uint32) {
@@ -48,12 +49,16 @@ func New(l *loop.Loop, onSignal func(syscall.Signal)) (*Reaper, error) {
 			switch s := <-handed; s {
 			case unix.SIGCHLD:
 				r.Orphans()
-			case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGIO:
+			case unix.SIGHUP:
+			default:
 				onSignal(s.(syscall.Signal)) //nolint:forcetypeassert // os/signal on Linux hands out nothing else
 			}
 		}
 	})
 }
+
+// Also has onSignal called with one more signal.
+func (r *Reaper) Also(s syscall.Signal) { signal.Notify(r.signals, s) }
 
 // forward wakes the loop for each signal; it lives as long as the monitor. os/signal has no descriptor to wait on, and a
 // signalfd would need the signals blocked in threads that the Go runtime makes.
@@ -92,7 +97,7 @@ func (r *Reaper) Start(c Command, exited func(unix.WaitStatus)) (int, error) {
 	if c.Free {
 		attributes.Dir, attributes.Sys = "/", &syscall.SysProcAttr{Setsid: true}
 	}
-	pid, err := syscall.ForkExec(path, c.Argv, &attributes)
+	pid, err := forkExec(path, c.Argv, &attributes)
 	if err != nil {
 		return 0, &os.PathError{Op: "exec", Path: c.Argv[0], Err: err}
 	}

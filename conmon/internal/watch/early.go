@@ -1,19 +1,62 @@
 package watch
 
 import (
+	"errors"
+	"strconv"
+	"strings"
+
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/conmon/internal/loop"
+	"hull.dev/hull/conmon/internal/reap"
 	"hull.dev/hull/conmon/protocol"
 )
+
+// early is how the monitor hears of the runtime's pid file as soon as it is written; what is not in use is -1.
+type early struct {
+	pipe int              // a FIFO in the file's place, which the runtime writes to
+	pid  int              // what came by the pipe, or 0
+	dir  int              // Dir, with F_NOTIFY (fcntl(2))
+	exit *unix.WaitStatus // of the process, when it ended before the runtime
+}
 
 // expectPID has the process taken over as soon as the runtime has written its pid, which it does last (crun and runc write
 // --pid-file when the process has been executed): the runtime's own end takes milliseconds more, of which nobody who waits for
 // the container needs to know. Where it does not come to that, runtimeExited has the word, as for a create, whose process waits
-// for the next runtime, and with a terminal, which comes over a socket of its own.
-func (m *monitor) expectPID() {
+// for the next runtime, and with a terminal, which comes over a socket of its own. The runtime is to have the descriptors that
+// it returns.
+func (m *monitor) expectPID() (theirs []int) {
+	m.early.pid = 0
 	if m.req.Terminal || m.req.Kind == protocol.KindContainer && m.req.Mode == protocol.ModeCreate {
-		return
+		return nil
 	}
+	if reap.IsCrun(m.req.Runtime) && m.expectPipe() {
+		return []int{m.early.pipe}
+	}
+	m.expectChange()
+	return nil
+}
+
+// expectPipe puts a FIFO where crun writes the pid. It is open for reading in crun too, which would wait for a reader for ever
+// if the monitor died.
+func (m *monitor) expectPipe() bool {
+	if unix.Mkfifo(protocol.PIDFileName, 0o600) != nil {
+		return false
+	}
+	fd, err := unix.Open(protocol.PIDFileName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err == nil && m.loop.Add(fd, loop.In, func(uint32) { m.pidWritten() }) == nil {
+		m.early.pipe = fd
+		return true
+	}
+	if err == nil {
+		_ = unix.Close(fd)
+	}
+	_ = unix.Unlink(protocol.PIDFileName)
+	return false
+}
+
+// expectChange hears of changes in Dir; another runtime may put a file of its own in the FIFO's place, as runc does.
+func (m *monitor) expectChange() {
 	fd, err := unix.Open(".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
@@ -24,23 +67,29 @@ func (m *monitor) expectPID() {
 		_ = unix.Close(fd) // a kernel without CONFIG_DNOTIFY
 		return
 	}
-	m.dirWatch = fd
+	m.reaper.Also(unix.SIGIO) // until now the Go runtime dropped it, and the runtime has not been started
+	m.early.dir = fd
 }
 
 // stopExpecting is fine when nothing is expected.
 func (m *monitor) stopExpecting() {
-	if m.dirWatch >= 0 {
-		_ = unix.Close(m.dirWatch)
+	if fd := m.early.pipe; fd >= 0 {
+		m.loop.Remove(fd)
+		_ = unix.Close(fd)
+		_ = unix.Unlink(protocol.PIDFileName)
 	}
-	m.dirWatch = -1
+	if m.early.dir >= 0 {
+		_ = unix.Close(m.early.dir)
+	}
+	m.early.pipe, m.early.dir = -1, -1
 }
 
-// dirChanged looks for the pid after changes in Dir; there are a handful while a runtime is at work.
-func (m *monitor) dirChanged() {
-	if m.dirWatch < 0 {
+// pidWritten looks for the pid after a change; of those in Dir there are a handful while a runtime is at work.
+func (m *monitor) pidWritten() {
+	if m.early.pipe < 0 && m.early.dir < 0 {
 		return // one that was under way
 	}
-	pid, err := readPID()
+	pid, err := m.readPID()
 	if err != nil || m.cancelled {
 		return // not yet, or not any more
 	}
@@ -48,4 +97,45 @@ func (m *monitor) dirChanged() {
 	if err := m.takeOver(pid); err != nil && m.phase == running { // else it is tried again, and told, when the runtime has ended
 		m.reaper.Kill(pid, unix.SIGKILL)
 	}
+}
+
+// readPID reads what the runtime wrote to --pid-file; once more, if it is asked again.
+func (m *monitor) readPID() (int, error) {
+	if m.early.pid > 0 {
+		return m.early.pid, nil
+	}
+	data, err := m.pidFile()
+	if errors.Is(err, unix.ENOENT) {
+		return 0, errors.New("the runtime ended well and wrote no pid file")
+	}
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || pid <= 0 {
+		return 0, errors.New("the runtime's pid file has no pid: " + strconv.Quote(string(data)))
+	}
+	if m.early.pipe >= 0 {
+		m.early.pid = pid
+	}
+	return pid, nil
+}
+
+// pidFile is its content. A runtime that put a file in the FIFO's place wrote nothing to that.
+func (m *monitor) pidFile() ([]byte, error) {
+	if m.early.pipe < 0 {
+		return protocol.ReadFile(protocol.PIDFileName)
+	}
+	var text [32]byte
+	if n, _ := loop.Read(m.early.pipe, text[:]); n > 0 {
+		return text[:n], nil
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(protocol.PIDFileName, &st); err != nil {
+		return nil, err
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFIFO {
+		return nil, unix.ENOENT
+	}
+	return protocol.ReadFile(protocol.PIDFileName)
 }

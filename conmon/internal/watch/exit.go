@@ -16,7 +16,7 @@ const patience = 10 * time.Second
 // processExited takes the exit of the main process: all of its output first, then the record, then the news.
 func (m *monitor) processExited(status unix.WaitStatus) {
 	if m.runtime != 0 { // it was taken over early, and is over before the runtime is
-		m.early = &status
+		m.early.exit = &status
 		return
 	}
 	m.loop.Stop(m.timeout)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -63,22 +62,6 @@ func replaceFile(path string, data []byte) error {
 }
 
 func pidText(pid int) []byte { return strconv.AppendInt(nil, int64(pid), 10) }
-
-// readPID reads the runtime's --pid-file.
-func readPID() (int, error) {
-	data, err := protocol.ReadFile(protocol.PIDFileName)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, errors.New("the runtime ended well and wrote no pid file")
-	}
-	if err != nil {
-		return 0, err
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil || pid <= 0 {
-		return 0, errors.New("the runtime's pid file has no pid: " + strconv.Quote(string(data)))
-	}
-	return pid, nil
-}
 
 // startTime is when a process started, or 0 when there is none.
 func startTime(pid int) int64 {

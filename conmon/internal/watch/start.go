@@ -36,7 +36,7 @@ func (m *monitor) start() error {
 	for i := range int(m.req.PreserveFDs) {
 		fds = append(fds[:len(fds):len(fds)], protocol.OwnerFD+1+i)
 	}
-	m.expectPID()
+	fds = append(fds[:len(fds):len(fds)], m.expectPID()...)
 	m.reaper.Hold()
 	m.runtime, err = m.reaper.Start(reap.Command{Argv: m.startArgs(), Env: m.req.Env, FDs: fds}, m.runtimeExited)
 	set.Started()
@@ -96,16 +96,16 @@ func (m *monitor) startArgs() []string {
 // runtimeExited goes on after the runtime: the process is there, or the runtime has said why not.
 func (m *monitor) runtimeExited(status unix.WaitStatus) {
 	m.runtime = 0
-	m.stopExpecting()
 	if m.phase == running { // taken over already
 		m.reaper.Release()
-		if status := m.early; status != nil {
-			m.early = nil
+		if status := m.early.exit; status != nil {
+			m.early.exit = nil
 			m.processExited(*status)
 		}
 		return
 	}
 	err := m.running(status)
+	m.stopExpecting()
 	m.reaper.Release()
 	if err == nil {
 		return
@@ -135,7 +135,7 @@ func (m *monitor) running(status unix.WaitStatus) error {
 	case reap.Code(status) != 0:
 		return runtimeError(m.runtimeWords(status))
 	}
-	pid, err := readPID()
+	pid, err := m.readPID()
 	if err != nil {
 		return err
 	}

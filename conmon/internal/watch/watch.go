@@ -50,13 +50,12 @@ type monitor struct {
 	lock   int // held for life; never closed
 	code   int // of the monitor itself
 
-	runtime  int              // pid of the runtime while it is at work
-	dirWatch int              // Dir, with F_NOTIFY (fcntl(2)); -1: nothing is expected from it
-	early    *unix.WaitStatus // of the process, when it ended before the runtime
-	stdio    *stdio.Set
-	buf      []byte // of stdio
-	memory   *memory
-	net      *hullNet
+	runtime int // pid of the runtime while it is at work
+	early   early
+	stdio   *stdio.Set
+	buf     []byte // of stdio
+	memory  *memory
+	net     *hullNet
 
 	timeout   *loop.Timer
 	backoff   *loop.Timer
@@ -68,7 +67,7 @@ type monitor struct {
 
 // Main is the program. Its exit code tells nobody anything but a test.
 func Main() int {
-	m := &monitor{log: logs.Discard(), lock: -1, dirWatch: -1}
+	m := &monitor{log: logs.Discard(), lock: -1, early: early{pipe: -1, dir: -1}}
 	if err := m.setUp(); err != nil {
 		_, _ = os.Stderr.WriteString("hull-conmon: " + err.Error() + "\n")
 		return 1
@@ -191,7 +190,7 @@ func (m *monitor) PID() int {
 // may be.
 func (m *monitor) signal(s syscall.Signal) {
 	if s == unix.SIGIO {
-		m.dirChanged()
+		m.pidWritten()
 		return
 	}
 	switch m.phase {

@@ -1,0 +1,3 @@
+package lazysysmon
+
+import "C"

@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package lazysysmon
+
+func init() { lengthen() } //nolint:gochecknoinits // what the package is imported for
