@@ -65,9 +65,12 @@ type Reader struct {
 	at  int // start of what is unread in buf
 }
 
+// firstRoom is enough for those who want no output: they get a handful of short frames.
+const firstRoom = 1 << 10
+
 // NewReader makes a Reader on r.
 func NewReader(r io.Reader) *Reader {
-	return &Reader{r: r, buf: make([]byte, 0, MaxPayload+HeaderSize)}
+	return &Reader{r: r, buf: make([]byte, 0, firstRoom)}
 }
 
 // Next returns the next frame. The payload is valid until the next call. io.EOF comes between frames alone.
@@ -95,7 +98,7 @@ func (r *Reader) fill(n int) error {
 	if cap(r.buf)-r.at < n {
 		to := r.buf[:0]
 		if cap(r.buf) < n {
-			to = make([]byte, 0, n)
+			to = make([]byte, 0, max(n, HeaderSize+MaxPayload))
 		}
 		r.buf, r.at = append(to, r.buf[r.at:]...), 0
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/pkg/errs"
 )
@@ -44,17 +45,17 @@ func (g *globals) add(fs *pflag.FlagSet) {
 	fs.StringVar(&g.config, "config", "", "Ignored; exists for compatibility with docker")
 	fs.StringVar(&g.conmon, "conmon", "", "Path of the hull-conmon binary")
 	fs.StringVar(&g.events, "events-backend", "", `Events backend to use ("file"|"none")`)
-	fs.StringArrayVar(&g.hooksDirs, "hooks-dir", nil, "Directory of OCI hooks (may be given several times)")
+	lists.Var(fs, &g.hooksDirs, "hooks-dir", "", "Directory of OCI hooks (may be given several times)")
 	fs.StringVar(&g.imageStore, "imagestore", "", "Path to the image store, when it is not below the root directory")
 	fs.StringVar(&g.logLevel, "log-level", "warn", "Log messages of this level and above ("+strings.Join(logLevels(), ", ")+")")
-	fs.StringArrayVar(&g.modules, "module", nil, "Load this containers.conf module (may be given several times)")
+	lists.Var(fs, &g.modules, "module", "", "Load this containers.conf module (may be given several times)")
 	fs.StringVar(&g.networkDir, "network-config-dir", "", "Path to the directory of the definitions of networks")
 	fs.StringVar(&g.root, "root", "", "Path to the directory in which data, including images, is stored")
 	fs.StringVar(&g.runRoot, "runroot", "", "Path to the directory of the state that a reboot empties")
 	fs.StringVar(&g.runtime, "runtime", "", "OCI runtime: a name in containers.conf or a path")
-	fs.StringArrayVar(&g.runtimeFlags, "runtime-flag", nil, "Global flag for the OCI runtime (may be given several times)")
+	lists.Var(fs, &g.runtimeFlags, "runtime-flag", "", "Global flag for the OCI runtime (may be given several times)")
 	fs.StringVar(&g.storageDriver, "storage-driver", "", "Storage driver of images and containers")
-	fs.StringArrayVar(&g.storageOpts, "storage-opt", nil, "Option for the storage driver (may be given several times)")
+	lists.Var(fs, &g.storageOpts, "storage-opt", "", "Option for the storage driver (may be given several times)")
 	fs.BoolVar(&g.syslog, "syslog", false, "Log to syslog as well as to the error output")
 	fs.StringVar(&g.tmpDir, "tmpdir", "", "Path to the directory of hull's runtime state")
 	fs.StringVar(&g.volumePath, "volumepath", "", "Path to the directory of named volumes")

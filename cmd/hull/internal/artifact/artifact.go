@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/format"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/pulling"
 	"hull.dev/hull/cmd/hull/internal/pushing"
 	"hull.dev/hull/cmd/hull/internal/streams"
@@ -89,7 +90,7 @@ func NewAdd(d Deps) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&annotations, "annotation", nil, "set an annotation for the specified files of artifact (KEY=VALUE)")
+	lists.Var(f, &annotations, "annotation", "", "set an annotation for the specified files of artifact (KEY=VALUE)")
 	f.BoolVarP(&o.Append, "append", "a", false, "Append files to an existing artifact")
 	f.StringVar(&o.FileType, "file-type", "", "Set file type to use for the artifact (layer)")
 	f.BoolVar(&o.Replace, "replace", false, "Replace an existing artifact")

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
@@ -265,8 +266,8 @@ func NewExec(d Deps) *cobra.Command {
 	fs.BoolVarP(&detach, "detach", "d", false, "Run the exec session in detached mode (backgrounded)")
 	fs.BoolVar(&o.NoSession, "no-session", false, "Do not record the process as a session of the container")
 	fs.StringVar(&o.DetachKeys, "detach-keys", "ctrl-p,ctrl-q", "Select the key sequence for detaching a container")
-	fs.StringArrayVarP(&env, "env", "e", nil, "Set environment variables")
-	fs.StringArrayVar(&envFiles, "env-file", nil, "Read in a file of environment variables")
+	lists.Var(fs, &env, "env", "e", "Set environment variables")
+	lists.Var(fs, &envFiles, "env-file", "", "Read in a file of environment variables")
 	fs.BoolVarP(&o.Interactive, "interactive", "i", false, "Make STDIN available to the contained process")
 	fs.BoolVarP(&o.TTY, "tty", "t", false, "Allocate a pseudo-TTY")
 	fs.BoolVar(&o.Privileged, "privileged", false, "Give the process extended Linux capabilities inside the container")

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/libpod"
 	"hull.dev/hull/libpod/containers"
@@ -45,11 +46,11 @@ func (p *pick) addLatest(fs *pflag.FlagSet) {
 }
 
 func (p *pick) addCIDFile(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&p.cidFile, "cidfile", nil, "Read the container ID from the file")
+	lists.Var(fs, &p.cidFile, "cidfile", "", "Read the container ID from the file")
 }
 
 func (p *pick) addFilter(fs *pflag.FlagSet, short string) {
-	fs.StringArrayVarP(&p.filters, "filter", short, nil, "Filter containers by condition")
+	lists.Var(fs, &p.filters, "filter", short, "Filter containers by condition")
 }
 
 // check refuses what cannot go together.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/ctrflags"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/pulling"
 	"hull.dev/hull/libpod"
 	"hull.dev/hull/libpod/containers"
@@ -52,7 +53,7 @@ func NewCreate(d Deps) *cobra.Command {
 	flags.Add(cmd.Flags(), false)
 	pull.Add(cmd.Flags())
 	// As podman and docker have it: start --attach attaches what the container has, whatever is said here.
-	cmd.Flags().StringSliceVarP(&attach, "attach", "a", nil, "STDIN, STDOUT or STDERR; start --attach attaches them all")
+	lists.CommaVar(cmd.Flags(), &attach, "attach", "a", "STDIN, STDOUT or STDERR; start --attach attaches them all")
 	return cmd
 }
 
@@ -103,7 +104,7 @@ func NewRun(d Deps) *cobra.Command {
 	pull.Add(fs)
 	fs.BoolVarP(&o.detach, "detach", "d", false, "Run container in background and print container ID")
 	fs.BoolVar(&o.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
-	fs.StringSliceVarP(&o.attach, "attach", "a", nil, "Attach to STDIN, STDOUT or STDERR")
+	lists.CommaVar(fs, &o.attach, "attach", "a", "Attach to STDIN, STDOUT or STDERR")
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
 )
@@ -36,7 +37,7 @@ func NewConnect(d Deps) *cobra.Command {
 		return e.Connections.Connect(ctx, args[1], j)
 	}
 	fs := cmd.Flags()
-	fs.StringSliceVar(&j.Aliases, "alias", nil, "Network scoped alias for container")
+	lists.CommaVar(fs, &j.Aliases, "alias", "", "Network scoped alias for container")
 	fs.IPVar(&ip, "ip", nil, "Set a static IPv4 address for this container network")
 	fs.IPVar(&ip6, "ip6", nil, "Set a static IPv6 address for this container network")
 	fs.StringVar(&j.MAC, "mac-address", "", "Set a static MAC address for this container network")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/format"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
@@ -41,7 +42,7 @@ func NewPs(d Deps) *cobra.Command {
 	fs := cmd.Flags()
 	fs.BoolVarP(&o.all, "all", "a", false, "Show all the containers, default is only running containers")
 	fs.BoolVar(&o.external, "external", false, "Show containers in storage not controlled by hull")
-	fs.StringArrayVarP(&o.filters, "filter", "f", nil, "Filter output based on conditions given")
+	lists.Var(fs, &o.filters, "filter", "f", "Filter output based on conditions given")
 	fs.StringVar(&o.format, "format", "", "Pretty-print containers to JSON or using a Go template")
 	fs.IntVarP(&o.last, "last", "n", -1, "Print the n last created containers (all states)")
 	fs.BoolVarP(&o.latest, "latest", "l", false, "Show the latest container created (all states)")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 )
@@ -162,7 +163,7 @@ func NewWait(d Deps) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	p.addLatest(fs)
-	fs.StringSliceVar(&conditions, "condition", nil, "Condition to wait on")
+	lists.CommaVar(fs, &conditions, "condition", "", "Condition to wait on")
 	fs.StringVarP(&interval, "interval", "i", "250ms", "Time interval to wait before polling for completion")
 	fs.BoolVar(&ignore, "ignore", false, "Ignore if a container does not exist")
 	fs.BoolVar(&first, "exit-first-match", false, "Return when the first of the containers meets the condition")

@@ -3,6 +3,7 @@ package container
 import (
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/pkg/errs"
 )
 
@@ -26,7 +27,7 @@ func NewUpdate(d Deps) *cobra.Command {
 		return each(d, args, func(ref string) error { return e.Connections.Publish(ctx, ref, publish, unpublish) })
 	}
 	fs := cmd.Flags()
-	fs.StringSliceVarP(&publish, "publish", "p", nil, "Publish a container's port, or a range of ports, to the host")
-	fs.StringSliceVar(&unpublish, "unpublish", nil, "Close a published port of the host, PORT[-PORT][/udp]")
+	lists.CommaVar(fs, &publish, "publish", "p", "Publish a container's port, or a range of ports, to the host")
+	lists.CommaVar(fs, &unpublish, "unpublish", "", "Close a published port of the host, PORT[-PORT][/udp]")
 	return cmd
 }

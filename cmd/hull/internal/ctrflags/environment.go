@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
@@ -21,10 +22,10 @@ type environmentFlags struct {
 }
 
 func (g *environmentFlags) add(fs *pflag.FlagSet, _ bool) {
-	fs.StringArrayVarP(&g.env, "env", "e", nil, "Set environment variables in container")
-	fs.StringArrayVar(&g.merge, "env-merge", nil, "Preprocess environment variables from image before injecting them into the container (NAME=VALUE, where ${NAME} is the image's)")
-	fs.StringArrayVar(&g.files, "env-file", nil, "Read in a file of environment variables")
-	fs.StringArrayVar(&g.unset, "unsetenv", nil, "Unset environment default variables in container")
+	lists.Var(fs, &g.env, "env", "e", "Set environment variables in container")
+	lists.Var(fs, &g.merge, "env-merge", "", "Preprocess environment variables from image before injecting them into the container (NAME=VALUE, where ${NAME} is the image's)")
+	lists.Var(fs, &g.files, "env-file", "", "Read in a file of environment variables")
+	lists.Var(fs, &g.unset, "unsetenv", "", "Unset environment default variables in container")
 	fs.BoolVar(&g.unsetAll, "unsetenv-all", false, "Unset all default environment variables in container")
 	fs.BoolVar(&g.host, "env-host", false, "Use all current host environment variables in container")
 	fs.BoolVar(&g.proxy, "http-proxy", true, "Set proxy environment variables in the container based on the host proxy vars")

@@ -10,6 +10,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
@@ -23,11 +24,11 @@ type mountFlags struct {
 }
 
 func (g *mountFlags) add(fs *pflag.FlagSet, _ bool) {
-	fs.StringArrayVarP(&g.volumes, "volume", "v", nil, "Bind mount a volume into the container ([SOURCE:]CONTAINER[:OPTIONS])")
-	fs.StringArrayVar(&g.mounts, "mount", nil, "Attach a filesystem mount to the container (type=bind,source=...,destination=...)")
-	fs.StringArrayVar(&g.tmpfs, "tmpfs", nil, "Mount a temporary filesystem (tmpfs) into a container")
-	fs.StringArrayVar(&g.volumesFrom, "volumes-from", nil, "Mount volumes from the specified container(s)")
-	fs.StringArrayVar(&g.devices, "device", nil, "Add a host device to the container (HOST[:CONTAINER][:rwm])")
+	lists.Var(fs, &g.volumes, "volume", "v", "Bind mount a volume into the container ([SOURCE:]CONTAINER[:OPTIONS])")
+	lists.Var(fs, &g.mounts, "mount", "", "Attach a filesystem mount to the container (type=bind,source=...,destination=...)")
+	lists.Var(fs, &g.tmpfs, "tmpfs", "", "Mount a temporary filesystem (tmpfs) into a container")
+	lists.Var(fs, &g.volumesFrom, "volumes-from", "", "Mount volumes from the specified container(s)")
+	lists.Var(fs, &g.devices, "device", "", "Add a host device to the container (HOST[:CONTAINER][:rwm])")
 	fs.BoolVar(&g.readOnly, "read-only", false, "Make containers root filesystem read-only")
 	fs.BoolVar(&g.readOnlyTmpfs, "read-only-tmpfs", true, "When running containers in read-only mode mount a read-write tmpfs on /dev, /dev/shm, /run, /tmp and /var/tmp")
 	fs.StringVar(&g.shmSize, "shm-size", "65536k", "Size of /dev/shm (format: <number>[<unit: b, k, m, g>])")

@@ -3,6 +3,7 @@ package ctrflags
 import (
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
@@ -21,8 +22,8 @@ func (g *namespaceFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.StringVar(&g.cgroupns, "cgroupns", "", "Cgroup namespace to use")
 	fs.StringVar(&g.userns, "userns", "", "User namespace to use")
 	fs.StringVar(&g.cgroups, "cgroups", "enabled", `Control container cgroup configuration ("enabled"|"disabled")`)
-	fs.StringSliceVar(&g.uidMap, "uidmap", nil, "UID map to use for the user namespace")
-	fs.StringSliceVar(&g.gidMap, "gidmap", nil, "GID map to use for the user namespace")
+	lists.CommaVar(fs, &g.uidMap, "uidmap", "", "UID map to use for the user namespace")
+	lists.CommaVar(fs, &g.gidMap, "gidmap", "", "GID map to use for the user namespace")
 }
 
 func (g *namespaceFlags) apply(o *define.CreateOptions, fs *pflag.FlagSet, c *config.Config) error {
@@ -57,11 +58,11 @@ type securityFlags struct {
 
 func (g *securityFlags) add(fs *pflag.FlagSet, _ bool) {
 	fs.BoolVar(&g.privileged, "privileged", false, "Give extended privileges to container")
-	fs.StringSliceVar(&g.capAdd, "cap-add", nil, "Add capabilities to the container")
-	fs.StringSliceVar(&g.capDrop, "cap-drop", nil, "Drop capabilities from the container")
-	fs.StringArrayVar(&g.options, "security-opt", nil, "Security options (apparmor, label, mask, no-new-privileges, proc-opts, seccomp, unmask)")
-	fs.StringSliceVar(&g.sysctl, "sysctl", nil, "Sysctl options (name=value)")
-	fs.StringSliceVar(&g.ulimits, "ulimit", nil, "Ulimit options (name=soft[:hard], or host)")
+	lists.CommaVar(fs, &g.capAdd, "cap-add", "", "Add capabilities to the container")
+	lists.CommaVar(fs, &g.capDrop, "cap-drop", "", "Drop capabilities from the container")
+	lists.Var(fs, &g.options, "security-opt", "", "Security options (apparmor, label, mask, no-new-privileges, proc-opts, seccomp, unmask)")
+	lists.CommaVar(fs, &g.sysctl, "sysctl", "", "Sysctl options (name=value)")
+	lists.CommaVar(fs, &g.ulimits, "ulimit", "", "Ulimit options (name=soft[:hard], or host)")
 }
 
 func (g *securityFlags) apply(o *define.CreateOptions, _ *pflag.FlagSet, c *config.Config) (err error) {
@@ -85,7 +86,7 @@ type logFlags struct {
 
 func (g *logFlags) add(fs *pflag.FlagSet, run bool) {
 	fs.StringVar(&g.driver, "log-driver", "", `Logging driver for the container (default "k8s-file")`)
-	fs.StringArrayVar(&g.options, "log-opt", nil, "Logging driver options (max-size, path, tag, label)")
+	lists.Var(fs, &g.options, "log-opt", "", "Logging driver options (max-size, path, tag, label)")
 	if run {
 		fs.StringVar(&g.detachKeys, "detach-keys", "ctrl-p,ctrl-q", "Override the key sequence for detaching a container")
 	}

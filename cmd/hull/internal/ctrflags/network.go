@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/config"
@@ -24,20 +25,20 @@ type networkFlags struct {
 }
 
 func (g *networkFlags) add(fs *pflag.FlagSet, _ bool) {
-	fs.StringArrayVar(&g.network, "network", nil, "Connect a container to a network: NAME[:OPTION=VALUE,...], bridge, none, host, container:NAME, ns:PATH, slirp4netns or pasta")
-	fs.StringArrayVar(&g.network, "net", nil, "Alias of --network")
+	lists.Var(fs, &g.network, "network", "", "Connect a container to a network: NAME[:OPTION=VALUE,...], bridge, none, host, container:NAME, ns:PATH, slirp4netns or pasta")
+	lists.Var(fs, &g.network, "net", "", "Alias of --network")
 	_ = fs.MarkHidden("net")
-	fs.StringSliceVar(&g.alias, "network-alias", nil, "Add a network-scoped alias for the container")
+	lists.CommaVar(fs, &g.alias, "network-alias", "", "Add a network-scoped alias for the container")
 	fs.IPVar(&g.ip, "ip", nil, "Specify a static IPv4 address for the container")
 	fs.IPVar(&g.ip6, "ip6", nil, "Specify a static IPv6 address for the container")
 	fs.StringVar(&g.mac, "mac-address", "", "Container MAC address (e.g. 92:d0:c6:0a:29:33)")
-	fs.StringSliceVar(&g.addHost, "add-host", nil, "Add a custom host-to-IP mapping (host:ip)")
-	fs.StringSliceVar(&g.dns, "dns", nil, "Set custom DNS servers")
-	fs.StringSliceVar(&g.dnsSearch, "dns-search", nil, "Set custom DNS search domains")
-	fs.StringSliceVar(&g.dnsOption, "dns-option", nil, "Set custom DNS options")
-	fs.StringSliceVarP(&g.publish, "publish", "p", nil, "Publish a container's port, or a range of ports, to the host")
+	lists.CommaVar(fs, &g.addHost, "add-host", "", "Add a custom host-to-IP mapping (host:ip)")
+	lists.CommaVar(fs, &g.dns, "dns", "", "Set custom DNS servers")
+	lists.CommaVar(fs, &g.dnsSearch, "dns-search", "", "Set custom DNS search domains")
+	lists.CommaVar(fs, &g.dnsOption, "dns-option", "", "Set custom DNS options")
+	lists.CommaVar(fs, &g.publish, "publish", "p", "Publish a container's port, or a range of ports, to the host")
 	fs.BoolVarP(&g.publishAll, "publish-all", "P", false, "Publish all exposed ports to random ports on the host interface")
-	fs.StringSliceVar(&g.expose, "expose", nil, "Expose a port or a range of ports")
+	lists.CommaVar(fs, &g.expose, "expose", "", "Expose a port or a range of ports")
 	fs.StringVar(&g.hostsFile, "hosts-file", "", `What the container's /etc/hosts begins with ("image"|"none"|path; default: the host's)`)
 	fs.BoolVar(&g.noHosts, "no-hosts", false, "Do not create /etc/hosts within the container, instead use the version from the image")
 	fs.BoolVar(&g.noHostname, "no-hostname", false, "Do not create /etc/hostname within the container, instead use the version from the image")

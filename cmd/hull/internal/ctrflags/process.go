@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/config"
 	"hull.dev/hull/pkg/errs"
@@ -34,11 +35,11 @@ func (g *processFlags) add(fs *pflag.FlagSet, run bool) {
 	fs.StringVar(&g.tz, "tz", "", "Set timezone in container")
 	fs.StringVar(&g.passwdEntry, "passwd-entry", "", "Entry to write to /etc/passwd")
 	fs.StringVar(&g.groupEntry, "group-entry", "", "Entry to write to /etc/group")
-	fs.StringSliceVar(&g.hostUsers, "hostuser", nil, "Host user account to add to /etc/passwd within container")
-	fs.StringSliceVar(&g.groupAdd, "group-add", nil, "Add additional groups to the primary container process; 'keep-groups' keeps those of the user")
-	fs.StringArrayVarP(&g.labels, "label", "l", nil, "Set metadata on container")
-	fs.StringArrayVar(&g.labelFiles, "label-file", nil, "Read in a line delimited file of labels")
-	fs.StringArrayVar(&g.annotations, "annotation", nil, "Add annotations to container (key=value)")
+	lists.CommaVar(fs, &g.hostUsers, "hostuser", "", "Host user account to add to /etc/passwd within container")
+	lists.CommaVar(fs, &g.groupAdd, "group-add", "", "Add additional groups to the primary container process; 'keep-groups' keeps those of the user")
+	lists.Var(fs, &g.labels, "label", "l", "Set metadata on container")
+	lists.Var(fs, &g.labelFiles, "label-file", "", "Read in a line delimited file of labels")
+	lists.Var(fs, &g.annotations, "annotation", "", "Add annotations to container (key=value)")
 	fs.BoolVarP(&g.tty, "tty", "t", false, "Allocate a pseudo-TTY for container")
 	fs.BoolVarP(&g.interactive, "interactive", "i", false, "Make STDIN available to the contained process")
 	fs.BoolVar(&g.init, "init", false, "Run an init binary inside the container that forwards signals and reaps processes")

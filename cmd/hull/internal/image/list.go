@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/format"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 )
@@ -47,7 +48,7 @@ func NewList(d Deps) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.All, "all", "a", false, "Show all images (default hides intermediate images)")
-	f.StringArrayVarP(&o.Filters, "filter", "f", nil, "Filter output based on conditions provided (default [])")
+	lists.Var(f, &o.Filters, "filter", "f", "Filter output based on conditions provided (default [])")
 	f.StringVar(&o.format, "format", "", "Change the output format to JSON or a Go template")
 	f.BoolVar(&o.digests, "digests", false, "Show digests")
 	f.BoolVarP(&o.noHeading, "noheading", "n", false, "Do not print column headings")

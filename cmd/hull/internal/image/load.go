@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/pkg/errs"
 )
@@ -71,7 +72,7 @@ func NewImport(d Deps) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.Changes, "change", "c", nil, "Apply the following possible instructions to the created image (default []): CMD | ENTRYPOINT | ENV | EXPOSE | LABEL | STOPSIGNAL | USER | VOLUME | WORKDIR")
+	lists.Var(f, &o.Changes, "change", "c", "Apply the following possible instructions to the created image (default []): CMD | ENTRYPOINT | ENV | EXPOSE | LABEL | STOPSIGNAL | USER | VOLUME | WORKDIR")
 	f.StringVarP(&o.Message, "message", "m", "", "Set commit message for imported image")
 	f.StringVar(&o.OS, "os", "", "Set the OS of the imported image")
 	f.StringVar(&o.Arch, "arch", "", "Set the architecture of the imported image")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 )
@@ -39,7 +40,7 @@ func NewPrune(d Deps) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVarP(&o.All, "all", "a", false, "Remove all images not in use by containers, not just dangling ones")
 	f.BoolVar(&o.External, "external", false, "Remove images even when they are used by external containers (e.g., by build containers)")
-	f.StringArrayVar(&o.Filters, "filter", nil, "Provide filter values (e.g. 'label=<key>=<value>')")
+	lists.Var(f, &o.Filters, "filter", "", "Provide filter values (e.g. 'label=<key>=<value>')")
 	f.BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
 	return cmd
 }

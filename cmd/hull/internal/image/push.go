@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/pushing"
 	"hull.dev/hull/pkg/errs"
 )
@@ -52,7 +53,7 @@ func NewPush(d Deps) *cobra.Command {
 	s.BoolVar(&f.Compress, "compress", false, "Compress tarball image layers when pushing to a directory using the 'dir' transport. (default is same compression type as source)")
 	s.Bool("disable-content-trust", false, "This is a Docker specific option and is a NOOP")
 	s.IntSliceVar(&f.EncryptLayers, "encrypt-layer", nil, "Layers to encrypt, 0-indexed layer indices with support for negative indexing (e.g. 0 is the first layer, -1 is the last layer). If not defined, will encrypt all layers if encryption-key flag is specified")
-	s.StringArrayVar(&f.EncryptionKeys, "encryption-key", nil, "Key with the encryption protocol to use to encrypt the image (e.g. jwe:/path/to/key.pem)")
+	lists.Var(s, &f.EncryptionKeys, "encryption-key", "", "Key with the encryption protocol to use to encrypt the image (e.g. jwe:/path/to/key.pem)")
 	s.StringVarP(&f.Format, "format", "f", "", "Manifest type (oci, v2s2, or v2s1) to use in the destination (default is manifest type of source, with fallbacks)")
 	return cmd
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/pushing"
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/pkg/errs"
@@ -19,9 +20,9 @@ type entryFlags struct {
 
 func (f *entryFlags) add(fs *pflag.FlagSet) {
 	e := &f.o.Entry
-	fs.StringArrayVar(&f.annotations, "annotation", nil, "set an annotation for the specified image (KEY=VALUE)")
+	lists.Var(fs, &f.annotations, "annotation", "", "set an annotation for the specified image (KEY=VALUE)")
 	fs.StringVar(&e.Arch, "arch", "", "override the architecture of the specified image")
-	fs.StringSliceVar(&e.Features, "features", nil, "override the features of the specified image")
+	lists.CommaVar(fs, &e.Features, "features", "", "override the features of the specified image")
 	fs.StringVar(&e.OS, "os", "", "override the OS of the specified image")
 	fs.StringVar(&e.OSVersion, "os-version", "", "override the OS version of the specified image")
 	fs.StringVar(&e.Variant, "variant", "", "override the variant of the specified image")

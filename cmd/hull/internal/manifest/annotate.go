@@ -3,6 +3,7 @@ package manifest
 import (
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/pkg/errs"
 )
 
@@ -36,7 +37,7 @@ func NewAnnotate(d Deps) *cobra.Command {
 	fs := cmd.Flags()
 	f.add(fs)
 	fs.BoolVar(&index, "index", false, "apply annotations to the list itself")
-	fs.StringSliceVar(&f.o.OSFeatures, "os-features", nil, "override the OS features of the specified image")
+	lists.CommaVar(fs, &f.o.OSFeatures, "os-features", "", "override the OS features of the specified image")
 	fs.StringVar(&f.o.Subject, "subject", "", "image that the list belongs to")
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/pushing"
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/libpod/define"
@@ -74,7 +75,7 @@ func NewCreate(d Deps) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.All, "all", false, "add all of the lists' images if the images to add are lists")
 	f.BoolVarP(&o.Amend, "amend", "a", false, "modify an existing list if one with the desired name already exists")
-	f.StringArrayVar(&annotations, "annotation", nil, "set annotations on the new list (KEY=VALUE)")
+	lists.Var(f, &annotations, "annotation", "", "set annotations on the new list (KEY=VALUE)")
 	access.AddTLSVerify(f)
 	return cmd
 }

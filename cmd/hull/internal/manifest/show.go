@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/image"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/pushing"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
@@ -110,7 +111,7 @@ func NewPush(d Deps) *cobra.Command {
 	s := cmd.Flags()
 	f.Add(s)
 	f.AddCompression(s)
-	s.StringSliceVar(&f.Additional, "add-compression", nil, "add instances with the selected compression while pushing")
+	lists.CommaVar(s, &f.Additional, "add-compression", "", "add instances with the selected compression while pushing")
 	s.BoolVar(&f.AllImages, "all", true, "also push the images in the list")
 	s.StringVarP(&f.Format, "format", "f", "", "manifest type (oci or v2s2) to use when pushing (default is the type of the list)")
 	s.BoolVar(&f.RemoveList, "rm", false, "remove the list if push succeeds")

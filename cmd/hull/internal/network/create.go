@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/ctrflags"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 )
@@ -54,18 +55,18 @@ func NewCreate(d Deps) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.DisableDNS, "disable-dns", false, "Disable the network's name server")
-	f.StringSliceVar(&o.DNS, "dns", nil, "DNS servers that the network's name server asks")
+	lists.CommaVar(f, &o.DNS, "dns", "", "DNS servers that the network's name server asks")
 	f.StringVarP(&o.Driver, "driver", "d", "bridge", "Driver to manage the network (bridge, macvlan, ipvlan)")
 	f.IPSliceVar(&gateways, "gateway", nil, "IPv4 or IPv6 gateway for the subnet")
 	f.BoolVar(&o.Ignore, "ignore", false, "Don't fail if the network already exists")
 	f.StringVar(&o.Interface, "interface-name", "", "Name of the bridge, or of the parent interface of macvlan and ipvlan")
 	f.BoolVar(&o.Internal, "internal", false, "Restrict external access from this network")
-	f.StringArrayVar(&o.Ranges, "ip-range", nil, "Allocate container IP from range")
+	lists.Var(f, &o.Ranges, "ip-range", "", "Allocate container IP from range")
 	f.StringVar(&o.IPAMDriver, "ipam-driver", "", "IP address management driver (host-local, dhcp, none)")
 	f.BoolVar(&o.IPv6, "ipv6", false, "Enable IPv6 networking")
-	f.StringArrayVar(&labels, "label", nil, "Set metadata on a network")
-	f.StringArrayVarP(&options, "opt", "o", nil, "Set driver specific options")
-	f.StringArrayVar(&o.Routes, "route", nil, "Static routes of the containers, as DESTINATION,GATEWAY[,METRIC]")
-	f.StringArrayVar(&o.Subnets, "subnet", nil, "Subnets in CIDR format")
+	lists.Var(f, &labels, "label", "", "Set metadata on a network")
+	lists.Var(f, &options, "opt", "o", "Set driver specific options")
+	lists.Var(f, &o.Routes, "route", "", "Static routes of the containers, as DESTINATION,GATEWAY[,METRIC]")
+	lists.Var(f, &o.Subnets, "subnet", "", "Subnets in CIDR format")
 	return cmd
 }

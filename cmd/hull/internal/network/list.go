@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/format"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 )
 
@@ -52,7 +53,7 @@ func NewList(d Deps) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&filters, "filter", "f", nil, "Provide filter values (e.g. 'name=backend')")
+	lists.Var(f, &filters, "filter", "f", "Provide filter values (e.g. 'name=backend')")
 	f.StringVar(&layout, "format", "", "Pretty-print networks to JSON or using a Go template")
 	f.BoolVar(&noTrunc, "no-trunc", false, "Do not truncate the network ID")
 	f.BoolVarP(&noHeading, "noheading", "n", false, "Do not print headers")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/format"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/libpod/networks"
@@ -109,7 +110,7 @@ func NewUpdate(d Deps) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringSliceVar(&o.AddDNS, "dns-add", nil, "Add network level nameservers")
-	cmd.Flags().StringSliceVar(&o.DropDNS, "dns-drop", nil, "Remove network level nameservers")
+	lists.CommaVar(cmd.Flags(), &o.AddDNS, "dns-add", "", "Add network level nameservers")
+	lists.CommaVar(cmd.Flags(), &o.DropDNS, "dns-drop", "", "Remove network level nameservers")
 	return cmd
 }

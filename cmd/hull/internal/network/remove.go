@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/errs"
 )
@@ -97,7 +98,7 @@ func NewPrune(d Deps) *cobra.Command {
 			return errors.Join(failed...)
 		},
 	}
-	cmd.Flags().StringArrayVar(&filters, "filter", nil, "Provide filter values (e.g. 'label=<key>=<value>')")
+	lists.Var(cmd.Flags(), &filters, "filter", "", "Provide filter values (e.g. 'label=<key>=<value>')")
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
 	return cmd
 }

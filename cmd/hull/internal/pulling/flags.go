@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/cmd/hull/internal/streams"
 	"hull.dev/hull/libpod/images"
 	"hull.dev/hull/pkg/config"
@@ -50,7 +51,7 @@ func (f *Flags) AddTransfer(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.tlsVerify, "tls-verify", true, "Require HTTPS and verify certificates when contacting registries")
 	fs.UintVar(&f.retry, "retry", 3, "Number of times to retry in case of failure when performing pull")
 	fs.StringVar(&f.retryDelay, "retry-delay", "", "Delay between retries in case of pull failures (default: two seconds, then twice as long each time)")
-	fs.StringSliceVar(&f.keys, "decryption-key", nil, "Key needed to decrypt the image (e.g. /path/to/key.pem)")
+	lists.CommaVar(fs, &f.keys, "decryption-key", "", "Key needed to decrypt the image (e.g. /path/to/key.pem)")
 }
 
 // Options are what the flags ask for; what no flag says is the configuration's. Credentials without a password are asked

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/format"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/registries"
 	"hull.dev/hull/pkg/errs"
 )
@@ -46,7 +47,7 @@ func NewSearch(d Deps) *cobra.Command {
 	fs.StringVar(&o.Access.CertDir, "cert-dir", "", "Folder with the certificates of the registry")
 	fs.BoolVar(&compatible, "compatible", false, "List stars, official and automated columns (Docker compatibility)")
 	fs.StringVar(&creds, "creds", "", "Credentials (USERNAME:PASSWORD); others see them among the processes: better hull login")
-	fs.StringArrayVarP(&o.Filters, "filter", "f", nil, "Filter output based on conditions provided: stars=N, is-official, is-automated")
+	lists.Var(fs, &o.Filters, "filter", "f", "Filter output based on conditions provided: stars=N, is-official, is-automated")
 	fs.StringVar(&layout, "format", "", "Change the output format to JSON or a Go template")
 	fs.IntVar(&o.Limit, "limit", 0, "Limit the number of results")
 	fs.BoolVar(&o.Tags, "list-tags", false, "List the tags of the repository that TERM names")

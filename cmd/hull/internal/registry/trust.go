@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/format"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/pkg/transfer"
 )
 
@@ -30,7 +31,7 @@ func NewTrustSet(d Deps) *cobra.Command {
 			return e.SetTrust(cmd.Context(), t)
 		},
 	}
-	cmd.Flags().StringArrayVarP(&t.Keys, "pubkeysfile", "f", nil, "Path of installed public key(s) to trust for REGISTRY; several are all wanted")
+	lists.Var(cmd.Flags(), &t.Keys, "pubkeysfile", "f", "Path of installed public key(s) to trust for REGISTRY; several are all wanted")
 	cmd.Flags().StringVarP(&t.Type, "type", "t", "signedBy", "Trust type, accept values: signedBy(default), sigstoreSigned, accept, reject")
 	return cmd
 }

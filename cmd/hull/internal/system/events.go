@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hull.dev/hull/cmd/hull/internal/format"
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/containers"
 	"hull.dev/hull/libpod/define"
 	"hull.dev/hull/pkg/moment"
@@ -35,7 +36,7 @@ func NewEvents(d Deps) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runEvents(cmd.Context(), d, o) },
 	}
 	fs := cmd.Flags()
-	fs.StringArrayVarP(&o.filters, "filter", "f", nil, "Filter output: container, event, image, label, pod, type, volume")
+	lists.Var(fs, &o.filters, "filter", "f", "Filter output: container, event, image, label, pod, type, volume")
 	fs.StringVar(&o.format, "format", "", "Print as JSON lines or by a Go template")
 	fs.BoolVar(&o.noTrunc, "no-trunc", true, "Do not truncate the output")
 	fs.StringVar(&o.since, "since", "", "Show all events created since TIMESTAMP or a duration ago")

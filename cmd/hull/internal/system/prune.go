@@ -10,6 +10,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
+	"hull.dev/hull/cmd/hull/internal/lists"
 	"hull.dev/hull/libpod/define"
 )
 
@@ -35,7 +36,7 @@ func NewPrune(d Deps) *cobra.Command {
 	fs := cmd.Flags()
 	fs.BoolVar(&o.Volumes, "volumes", false, "Prune volumes")
 	fs.BoolVarP(&o.All, "all", "a", false, "Remove all unused data")
-	fs.StringArrayVar(&o.Filters, "filter", nil, "Provide filter values (e.g. 'label=<key>=<value>')")
+	lists.Var(fs, &o.Filters, "filter", "", "Provide filter values (e.g. 'label=<key>=<value>')")
 	fs.BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
 	return cmd
 }

@@ -1,0 +1,53 @@
+package lists
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// What pflag's own make of the same words is the contract.
+func TestAsPflag(t *testing.T) {
+	for _, words := range [][]string{
+		{},
+		{"--a", "x", "--s", "x"},
+		{"--a", "x,y", "-s", "x,y", "-a", "z", "--s=z"},
+		{"--a=", "--s="},
+		{"--s=", "--s=x"},
+		{"--s", `"a,b",c`},
+		{"--s", `"a`},
+		{"--a", `"a`},
+	} {
+		ours, theirs := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+		a, s := []string{"default"}, []string{"default"}
+		Var(ours, &a, "a", "a", "")
+		CommaVar(ours, &s, "s", "s", "")
+		wantA := theirs.StringArrayP("a", "a", []string{"default"}, "")
+		wantS := theirs.StringSliceP("s", "s", []string{"default"}, "")
+		err, want := ours.Parse(words), theirs.Parse(words)
+		if (err == nil) != (want == nil) || err != nil && err.Error() != want.Error() {
+			t.Errorf("%q: %v, want %v", words, err, want)
+		}
+		if !slices.Equal(a, *wantA) || !slices.Equal(s, *wantS) {
+			t.Errorf("%q: %q %q, want %q %q", words, a, s, *wantA, *wantS)
+		}
+		for _, name := range []string{"a", "s"} {
+			got, want := ours.Lookup(name), theirs.Lookup(name)
+			if got.DefValue != want.DefValue || got.Value.Type() != want.Value.Type() {
+				t.Errorf("--%s: %q %s, want %q %s", name, got.DefValue, got.Value.Type(), want.DefValue, want.Value.Type())
+			}
+		}
+	}
+}
+
+func TestSliceValue(t *testing.T) {
+	values := []string{"a"}
+	var v pflag.SliceValue = &list{values: &values}
+	if err := v.Append("b"); err != nil || !slices.Equal(v.GetSlice(), []string{"a", "b"}) {
+		t.Errorf("%v: %q", err, values)
+	}
+	if err := v.Replace([]string{"c"}); err != nil || !slices.Equal(values, []string{"c"}) {
+		t.Errorf("%v: %q", err, values)
+	}
+}
