@@ -25,7 +25,7 @@ type Damage struct {
 // as long as the store is large. A layer that nothing uses and that is older than maxAge counts as damaged; 0 is never.
 func (s *Store) Check(ctx context.Context, content bool, maxAge time.Duration) (Damage, error) {
 	lost := Damage{mend: s.mendLinks}
-	err := s.withLost(func(links map[string]string) error {
+	err := withFound(s, s.lostLinks, func(links map[string]string) error {
 		unfinished, err := s.unfinished() // which the library removes
 		for _, id := range unfinished {
 			delete(links, id)

@@ -36,19 +36,12 @@ func (s *Store) lockLayers() (unlock func(), err error) {
 
 // guardLinks gives layers that were not finished, which the library is about to remove, a name in place of an empty one.
 func (s *Store) guardLinks() error {
-	if unfinished, err := s.unfinished(); err != nil || len(unfinished) == 0 {
+	return withFound(s, s.unfinished, func(unfinished []string) (err error) {
+		for _, id := range unfinished {
+			err = errors.Join(err, s.nameUnfinished(id))
+		}
 		return err
-	}
-	unlock, err := s.lockLayers()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	unfinished, err := s.unfinished()
-	for _, id := range unfinished {
-		err = errors.Join(err, s.nameUnfinished(id))
-	}
-	return err
+	})
 }
 
 // nameUnfinished completes the file "link" of a layer, where it is not: by the name of the link that leads to the layer, so that the library
@@ -143,9 +136,9 @@ func (s *Store) lostLinks() (map[string]string, error) {
 	return lost, nil
 }
 
-// withLost calls do with what lostLinks finds, if anything, while nobody makes or removes a layer.
-func (s *Store) withLost(do func(lost map[string]string) error) error {
-	if lost, err := s.lostLinks(); err != nil || len(lost) == 0 {
+// withFound calls do with what find finds, if anything, while nobody makes or removes a layer.
+func withFound[T []string | map[string]string](s *Store, find func() (T, error), do func(T) error) error {
+	if found, err := find(); err != nil || len(found) == 0 {
 		return err
 	}
 	unlock, err := s.lockLayers()
@@ -153,16 +146,16 @@ func (s *Store) withLost(do func(lost map[string]string) error) error {
 		return err
 	}
 	defer unlock()
-	lost, err := s.lostLinks()
-	if err != nil || len(lost) == 0 {
+	found, err := find()
+	if err != nil || len(found) == 0 {
 		return err
 	}
-	return do(lost)
+	return do(found)
 }
 
 // mendLinks makes the links anew that were lost, and reports whether there were any.
 func (s *Store) mendLinks() (mended bool, err error) {
-	err = s.withLost(func(lost map[string]string) error {
+	err = withFound(s, s.lostLinks, func(lost map[string]string) error {
 		if err := os.MkdirAll(s.linksDir(), 0o755); err != nil {
 			return err
 		}

@@ -10,10 +10,9 @@ enum { HULL_SLACK = 2000000 }; // nanoseconds; with more, rm of 100 takes longer
 int __pthread_create(pthread_t *restrict, const pthread_attr_t *restrict, void *(*)(void *), void *restrict); // musl's own name for it
 
 static struct {
-	int seen;	// it has been started; before, there is but one thread
-	int slack; // what it had, and all others have
-	void *(*run)(void *);
+	void *(*run)(void *); // NULL until it is started; before, there is but one thread
 	void *with;
+	int slack; // what it had, and all others have
 } sysmon;
 
 static __thread int is_sysmon;
@@ -30,8 +29,7 @@ static void *run_sysmon(void *unused)
 // pthread_create in libc's place.
 int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attr, void *(*run)(void *), void *restrict with)
 {
-	if (!sysmon.seen) {
-		sysmon.seen = 1;
+	if (!sysmon.run) {
 		sysmon.run = run;
 		sysmon.with = with;
 		return __pthread_create(thread, attr, run_sysmon, NULL);

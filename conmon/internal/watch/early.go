@@ -12,10 +12,10 @@ import (
 	"hull.dev/hull/conmon/protocol"
 )
 
-// early is how the monitor hears of the runtime's pid file as soon as it is written; what is not in use is -1.
+// early is how the monitor hears of the runtime's pid file as soon as it is written; a descriptor that is not in use is -1.
 type early struct {
 	pipe int              // a FIFO in the file's place, which the runtime writes to
-	pid  int              // what came by the pipe, or 0
+	pid  int              // what was read, or 0
 	dir  int              // Dir, with F_NOTIFY (fcntl(2))
 	exit *unix.WaitStatus // of the process, when it ended before the runtime
 }
@@ -44,15 +44,16 @@ func (m *monitor) expectPipe() bool {
 		return false
 	}
 	fd, err := unix.Open(protocol.PIDFileName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-	if err == nil && m.loop.Add(fd, loop.In, func(uint32) { m.pidWritten() }) == nil {
-		m.early.pipe = fd
-		return true
+	if err != nil {
+		_ = unix.Unlink(protocol.PIDFileName)
+		return false
 	}
-	if err == nil {
-		_ = unix.Close(fd)
+	m.early.pipe = fd
+	if m.loop.Add(fd, loop.In, func(uint32) { m.pidWritten() }) != nil {
+		m.stopExpecting()
+		return false
 	}
-	_ = unix.Unlink(protocol.PIDFileName)
-	return false
+	return true
 }
 
 // expectChange hears of changes in Dir; another runtime may put a file of its own in the FIFO's place, as runc does.
@@ -99,7 +100,7 @@ func (m *monitor) pidWritten() {
 	}
 }
 
-// readPID reads what the runtime wrote to --pid-file; once more, if it is asked again.
+// readPID reads what the runtime wrote to --pid-file; a pipe tells it once.
 func (m *monitor) readPID() (int, error) {
 	if m.early.pid > 0 {
 		return m.early.pid, nil
@@ -115,9 +116,7 @@ func (m *monitor) readPID() (int, error) {
 	if err != nil || pid <= 0 {
 		return 0, errors.New("the runtime's pid file has no pid: " + strconv.Quote(string(data)))
 	}
-	if m.early.pipe >= 0 {
-		m.early.pid = pid
-	}
+	m.early.pid = pid
 	return pid, nil
 }
 

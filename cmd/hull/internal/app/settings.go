@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"hull.dev/hull/pkg/config"
@@ -63,7 +64,7 @@ func self(fs *pflag.FlagSet) ([]string, error) {
 		if !f.Changed {
 			return
 		}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
+		if list, ok := f.Value.(cobra.SliceValue); ok {
 			for _, v := range list.GetSlice() {
 				args = append(args, "--"+f.Name+"="+v)
 			}

@@ -19,7 +19,7 @@ func CommaVar(fs *pflag.FlagSet, p *[]string, name, short, usage string) {
 	fs.VarP(&commas{list{values: p}}, name, short, usage)
 }
 
-// list is also a pflag.SliceValue: completion offers it again, and who starts hull once more hands on each value.
+// list is also a cobra.SliceValue: completion offers it again, and who starts hull once more hands on each value.
 type list struct {
 	values *[]string
 	given  bool // what is there is not the default
@@ -39,28 +39,11 @@ func (l *list) add(values ...string) {
 	*l.values = append(*l.values, values...)
 }
 
-// Append adds to what is there, a default too.
-func (l *list) Append(value string) error {
-	*l.values = append(*l.values, value)
-	return nil
-}
-
-// Replace takes the place of all.
-func (l *list) Replace(values []string) error {
-	*l.values = values
-	return nil
-}
-
 // GetSlice is all that is there.
 func (l *list) GetSlice() []string { return *l.values }
 
 // String is for people.
-func (l *list) String() string {
-	if l.values == nil {
-		return "[]" // pflag asks a zero value too
-	}
-	return "[" + strings.Join(*l.values, ",") + "]"
-}
+func (l *list) String() string { return "[" + strings.Join(*l.values, ",") + "]" }
 
 // Type is a name that cobra's completion knows.
 func (*list) Type() string { return "stringArray" }
