@@ -11,7 +11,7 @@ STATIC       := $(LDFLAGS) -extldflags "-static"
 export CGO_CFLAGS := -O2 -g -DSQLITE_DEFAULT_PCACHE_INITSZ=0 -DSQLITE_DEFAULT_LOOKASIDE=1200,8
 # A program with musl starts with a hundred page faults less than with glibc (docs/design/0011); without musl-tools it has glibc.
 # musl has no headers of the kernel's: they come after its own.
-MUSL         = $(shell command -v musl-gcc >/dev/null && echo musl-gcc -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
+MUSL         = $(shell command -v musl-gcc >/dev/null && echo musl-gcc -DHULL_STATIC_MUSL -idirafter /usr/include -idirafter /usr/include/$$(gcc -print-multiarch))
 export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS)
 RUN          ?= .
 RACE         ?= -race

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
-#ifndef __GLIBC__
+#ifdef HULL_STATIC_MUSL // the Makefile links so; a shared musl keeps that name to itself
 
 enum { HULL_SLACK = 2000000 }; // nanoseconds; with more, rm of 100 takes longer
 

@@ -6,7 +6,7 @@
 // `hull run -d`, 8 at a time on two processors, that was a tenth of the time. What the slack costs: a goroutine that is ready while
 // all processors that Go may use sit in system calls can wait that much longer for one of them (docs/design/0011).
 //
-// Go has no setting for it. A program with cgo starts its threads by libc's pthread_create, a weak symbol in musl, and sysmon is
-// the first of them; one without finds sysmon in /proc. The slack is a thread's own, but it hands it on to what it starts: sysmon
+// Go has no setting for it. A program with cgo starts its threads by libc's pthread_create, a weak symbol in a static musl, and
+// sysmon is the first of them; one without finds sysmon in /proc. The slack is a thread's own, but it hands it on to what it starts: sysmon
 // starts threads. With cgo they get what the program had; without it they do not, and what they start has the slack too.
 package lazysysmon
