@@ -4,10 +4,11 @@ package main
 import (
 	"os"
 	"runtime/debug"
+	"time"
 
 	"hull.dev/hull/cmd/hull/internal/app"
 	"hull.dev/hull/cmd/hull/internal/streams"
-	_ "hull.dev/hull/pkg/hugeheap" // faster by a third
+	"hull.dev/hull/pkg/hugeheap"
 	"hull.dev/hull/pkg/layers"
 	_ "hull.dev/hull/pkg/lazysysmon" // a tenth where many are at work
 	_ "hull.dev/hull/pkg/sqlheap"    // a tenth more where there are many containers
@@ -16,6 +17,9 @@ import (
 // gcPercent lets the heap come to 16 MB before the first collection, where Go's 100 has it at 4: a command is over before
 // it pays. A list of 1,000 containers takes a millisecond of fifteen less.
 const gcPercent = 400
+
+// settled is after how long a command gives back the huge pages of its file: most are over then, and who is not waits.
+const settled = time.Second
 
 func main() { os.Exit(run()) }
 
@@ -34,5 +38,6 @@ func run() int {
 	if layers.Reexec() { // this is a child of the storage library's
 		return 0
 	}
+	time.AfterFunc(settled, hugeheap.SmallFile)
 	return app.Main(os.Args[1:], streams.System())
 }

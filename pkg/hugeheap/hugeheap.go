@@ -10,6 +10,9 @@
 // Each thread of Go frees a few bytes as it starts, for which libc would map and trim an arena of 128 MB of address space
 // per thread; all of them use the first one here.
 //
+// The program's own file lies on huge pages too where its file system keeps such and it was written at once
+// (contrib/build/whole.sh), which is half of what page faults are left. SmallFile is for who waits then.
+//
 // docs/design/0011 has the measurements. For programs that end soon or work hard; the monitor, which stays and must be
 // small, does not import it.
 package hugeheap

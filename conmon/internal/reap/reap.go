@@ -126,10 +126,7 @@ func (r *Reaper) Watch(pid int, exited func(unix.WaitStatus)) error {
 		if err != nil {
 			status = unix.WaitStatus(unix.SIGKILL) // somebody else has taken the exit; no code is known
 		}
-		delete(r.watched, pid)
-		delete(r.takers, pid)
-		r.loop.Remove(fd)
-		_ = unix.Close(fd)
+		r.Forget(pid)
 		exited(status)
 		r.Orphans() // which stopped at this one
 	}
@@ -141,6 +138,16 @@ func (r *Reaper) Watch(pid int, exited func(unix.WaitStatus)) error {
 func (r *Reaper) Kill(pid int, s syscall.Signal) {
 	if fd, ok := r.watched[pid]; ok {
 		_ = unix.PidfdSendSignal(fd, s, nil, 0)
+	}
+}
+
+// Forget ends a Watch: somebody else has taken the exit.
+func (r *Reaper) Forget(pid int) {
+	if fd, ok := r.watched[pid]; ok {
+		delete(r.watched, pid)
+		delete(r.takers, pid)
+		r.loop.Remove(fd)
+		_ = unix.Close(fd)
 	}
 }
 

@@ -90,6 +90,29 @@ func TestKill(t *testing.T) {
 	}
 }
 
+func TestForgottenIsNotTaken(t *testing.T) {
+	r := reaper(t)
+	told := false
+	pid, err := r.Start(shell("exit 3"), func(unix.WaitStatus) { told = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Hold()
+	r.Forget(pid)
+	r.Forget(pid)
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(pid, &status, 0, nil); err != nil || Code(status) != 3 {
+		t.Errorf("code %d, %v", Code(status), err)
+	}
+	r.Release()
+	after := false
+	r.loop.After(0, func() { after = true })
+	run(t, r, func() bool { return after })
+	if told {
+		t.Error("its exit was told")
+	}
+}
+
 func TestProgramThatIsNotThere(t *testing.T) {
 	if _, err := reaper(t).Start(Command{Argv: []string{"/nonexistent/runtime"}}, nil); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "/nonexistent/runtime") {
 		t.Errorf("%v", err)

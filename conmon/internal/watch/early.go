@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,10 +15,11 @@ import (
 
 // early is how the monitor hears of the runtime's pid file as soon as it is written; a descriptor that is not in use is -1.
 type early struct {
-	pipe int              // a FIFO in the file's place, which the runtime writes to
-	pid  int              // what was read, or 0
-	dir  int              // Dir, with F_NOTIFY (fcntl(2))
-	exit *unix.WaitStatus // of the process, when it ended before the runtime
+	pipe  int              // a FIFO in the file's place, which the runtime writes to
+	pid   int              // what was read, or 0
+	dir   int              // Dir, with F_NOTIFY (fcntl(2))
+	child bool             // the runtime is the process' parent, and dies of its pid file (dieOfPID)
+	exit  *unix.WaitStatus // of the process, when it ended before the runtime
 }
 
 // expectPID has the process taken over as soon as the runtime has written its pid, which it does last (crun and runc write
@@ -26,16 +28,20 @@ type early struct {
 // for the next runtime, and with a terminal, which comes over a socket of its own. The runtime is to have the descriptors that
 // it returns.
 func (m *monitor) expectPID() (theirs []int) {
-	m.early.pid = 0
+	m.early.pid, m.early.child = 0, false
 	if m.req.Terminal || m.req.Kind == protocol.KindContainer && m.req.Mode == protocol.ModeCreate {
 		return nil
 	}
 	if reap.IsCrun(m.req.Runtime) && m.expectPipe() {
+		m.early.child = m.req.Kind == protocol.KindContainer && !slices.ContainsFunc(m.req.Env, forwards)
 		return []int{m.early.pipe}
 	}
 	m.expectChange()
 	return nil
 }
+
+// forwards reports whether a variable has crun stay to hand on what the container has to say to systemd (sd_notify(3)).
+func forwards(variable string) bool { return strings.HasPrefix(variable, "NOTIFY_SOCKET=") }
 
 // expectPipe puts a FIFO where crun writes the pid. It is open for reading in crun too, which would wait for a reader for ever
 // if the monitor died.
@@ -54,6 +60,27 @@ func (m *monitor) expectPipe() bool {
 		return false
 	}
 	return true
+}
+
+// dieOfPID has the kernel kill the runtime as soon as it has written the pid: signal-driven I/O (fcntl(2), F_SETSIG) on the FIFO, whose
+// description the runtime has as well, so that it comes to the same when the monitor has died. With --detach crun forks twice, so as
+// not to be the process' parent, and each copy of its memory is paid for in page faults: 15 % of a start. Without, it would
+// wait for the process, which when it is killed becomes the monitor's, its exit not taken.
+//
+// Where this comes too late, or the kernel says no, crun stays for as long as the process, and ends with its exit code.
+func (m *monitor) dieOfPID() {
+	if !m.early.child {
+		return
+	}
+	for _, c := range [...]struct{ command, value int }{
+		{unix.F_SETOWN, m.runtime},
+		{unix.F_SETSIG, int(unix.SIGKILL)},
+		{unix.F_SETFL, unix.O_NONBLOCK | unix.O_ASYNC},
+	} {
+		if _, err := unix.FcntlInt(uintptr(m.early.pipe), c.command, c.value); err != nil {
+			return
+		}
+	}
 }
 
 // expectChange hears of changes in Dir; another runtime may put a file of its own in the FIFO's place, as runc does.

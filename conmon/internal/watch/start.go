@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,7 @@ func (m *monitor) start() error {
 		m.reaper.Release()
 		return err
 	}
+	m.dieOfPID()
 	if !m.hub.OwnerConnected() {
 		m.giveUpUnlessDelivered()
 	}
@@ -78,7 +80,10 @@ func (m *monitor) startArgs() []string {
 	case m.req.Mode == protocol.ModeCreate:
 		args = m.runtimeArgs("create", "--bundle", m.req.Bundle)
 	default:
-		args = m.runtimeArgs("run", "--detach", "--bundle", m.req.Bundle)
+		args = m.runtimeArgs("run", "--bundle", m.req.Bundle)
+		if !m.early.child {
+			args = append(args, "--detach")
+		}
 	}
 	if m.req.Kind == protocol.KindContainer {
 		args = append(args, m.req.CreateArgs...)
@@ -96,18 +101,21 @@ func (m *monitor) startArgs() []string {
 // runtimeExited goes on after the runtime: the process is there, or the runtime has said why not.
 func (m *monitor) runtimeExited(status unix.WaitStatus) {
 	m.runtime = 0
-	if m.phase == running { // taken over already
-		m.reaper.Release()
+	var err error
+	switch {
+	case m.phase != running: // else it was taken over early
+		err = m.running(status)
+		m.stopExpecting()
+	case m.early.child && !status.Signaled(): // it has waited for the process
+		m.reaper.Forget(int(m.status.PID))
+		m.early.exit = &status
+	}
+	m.reaper.Release()
+	if err == nil {
 		if status := m.early.exit; status != nil {
 			m.early.exit = nil
 			m.processExited(*status)
 		}
-		return
-	}
-	err := m.running(status)
-	m.stopExpecting()
-	m.reaper.Release()
-	if err == nil {
 		return
 	}
 	m.stdio.Close()
@@ -132,6 +140,8 @@ func (m *monitor) running(status unix.WaitStatus) error {
 	switch {
 	case m.cancelled:
 		return errors.New("the start was cancelled")
+	case m.early.child:
+		return m.ran(status)
 	case reap.Code(status) != 0:
 		return runtimeError(m.runtimeWords(status))
 	}
@@ -142,7 +152,20 @@ func (m *monitor) running(status unix.WaitStatus) error {
 	return m.takeOver(pid)
 }
 
-// takeOver watches the process from here on, and tells the owner.
+// ran takes over from a runtime that was the process' parent. If there was a pid and the process is not the monitor's now, the runtime
+// has waited for it and ended with its code.
+func (m *monitor) ran(status unix.WaitStatus) error {
+	pid, err := m.readPID()
+	if err != nil {
+		return runtimeError(m.runtimeWords(status))
+	}
+	if protocol.Parent(pid) != os.Getpid() {
+		m.early.exit = &status
+	}
+	return m.takeOver(pid)
+}
+
+// takeOver watches the process from here on, unless its exit is known, and tells the owner.
 func (m *monitor) takeOver(pid int) error {
 	m.status.PID, m.status.PIDStart, m.status.PIDNumber, m.status.Started = int64(pid), startTime(pid), processNumber(pid), time.Now()
 	m.status.State, m.status.Error = protocol.StateRunning, ""
@@ -156,9 +179,11 @@ func (m *monitor) takeOver(pid int) error {
 			return err
 		}
 	}
-	m.memory = watchMemory(m.loop, pid)
-	if err := m.reaper.Watch(pid, m.processExited); err != nil {
-		return err
+	if m.early.exit == nil {
+		m.memory = watchMemory(m.loop, pid)
+		if err := m.reaper.Watch(pid, m.processExited); err != nil {
+			return err
+		}
 	}
 	m.phase = running
 	m.save()

@@ -1,0 +1,44 @@
+package watch
+
+import (
+	"errors"
+	"os/exec"
+	"testing"
+
+	"hull.dev/hull/conmon/internal/loop"
+)
+
+// TestRuntimeDiesOfItsPIDFile: a runtime in the foreground ends with its write to the pid file, before it can wait for its child.
+func TestRuntimeDiesOfItsPIDFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	l, err := loop.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	m := &monitor{loop: l, early: early{pipe: -1, dir: -1, child: true}}
+	if !m.expectPipe() {
+		t.Fatal("no pipe")
+	}
+	t.Cleanup(m.stopExpecting)
+	runtime := exec.CommandContext(t.Context(), "/bin/sh", "-c", `read go; (exit 7) & echo $! >pid; wait $!; exit 5`)
+	ready, err := runtime.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := runtime.Start(); err != nil {
+		t.Fatal(err)
+	}
+	m.runtime = runtime.Process.Pid
+	m.dieOfPID()
+	if _, err := ready.Write([]byte("\n")); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := runtime.Wait(); !errors.As(err, &exit) || exit.String() != "signal: killed" {
+		t.Errorf("the runtime's end: %v", err)
+	}
+	if pid, err := m.readPID(); err != nil || pid <= 0 {
+		t.Errorf("its child: %d, %v", pid, err)
+	}
+}
