@@ -49,6 +49,22 @@ func engineID(ranges []define.IDRange, id int) int {
 	return -1
 }
 
+// containerID is the other way: the id in the container, or the same one where there is none.
+func containerID(ranges []define.IDRange, id int) int {
+	for _, r := range ranges {
+		if id >= r.HostID && id < r.HostID+r.Size {
+			return r.ContainerID + id - r.HostID
+		}
+	}
+	return id
+}
+
+// unmapTree gives what is in a folder, and the folder, to the ids that the container has for its owners: an idmapped mount
+// (mount_setattr(2)) shows them as the container's again.
+func unmapTree(dir string, m *define.IDMap) error {
+	return eachOwner(dir, func(o owner) owner { return owner{containerID(m.UIDs, o.uid), containerID(m.GIDs, o.gid)} })
+}
+
 // giveMounts gives what is mounted with the option U to the container's user, all the way down (podman-run(1) --volume).
 func (s *Service) giveMounts(c *define.ContainerConfig, root string) error {
 	var dirs []string
@@ -65,9 +81,14 @@ func (s *Service) giveMounts(c *define.ContainerConfig, root string) error {
 			}
 		}
 	}
+	var idmapped []string
 	for _, v := range c.Volumes {
-		if givesAway(v.Options) {
-			dirs = append(dirs, s.mountpoint(v.Name))
+		if !givesAway(v.Options) {
+			continue
+		}
+		dirs = append(dirs, s.mountpoint(v.Name))
+		if has(v.Options, "idmap") {
+			idmapped = append(idmapped, s.mountpoint(v.Name))
 		}
 	}
 	if len(dirs) == 0 {
@@ -80,6 +101,11 @@ func (s *Service) giveMounts(c *define.ContainerConfig, root string) error {
 	for _, dir := range dirs {
 		if err := giveTree(dir, to); err != nil {
 			return errs.WithHint(fmt.Errorf("give %q to the container's user: %w", dir, err), "leave the option U out, or change the owner with hull unshare chown")
+		}
+	}
+	for _, dir := range idmapped {
+		if err := unmapTree(dir, c.IDMap); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -107,14 +133,20 @@ func firstOf(path string) string {
 	return "/" + first
 }
 
-// giveTree changes the owner of a file, or of a folder and what is in it. What others put into the folder meanwhile leads nowhere else
-// (os.Root), and a link's own owner changes, never that of what it leads to.
+// giveTree changes the owner of a file, or of a folder and what is in it.
 func giveTree(path string, to owner) error {
+	return eachOwner(path, func(owner) owner { return to })
+}
+
+// eachOwner changes the owner of a file, or of a folder and what is in it. What others put into the folder meanwhile leads nowhere else
+// (os.Root), and a link's own owner changes, never that of what it leads to.
+func eachOwner(path string, change func(owner) owner) error {
 	st, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if !st.IsDir() {
+		to := change(fileOwner(st))
 		return os.Chown(path, to.uid, to.gid)
 	}
 	root, err := os.OpenRoot(path)
@@ -130,7 +162,9 @@ func giveTree(path string, to owner) error {
 		if err != nil {
 			return err
 		}
-		if fileOwner(info) == to {
+		from := fileOwner(info)
+		to := change(from)
+		if from == to {
 			return nil
 		}
 		return root.Lchown(name, to.uid, to.gid)

@@ -68,8 +68,6 @@ func (s *Service) planIDMapped(_ context.Context, p *plan, _ *define.ImageConfig
 		}
 		what := fmt.Sprintf("mount %q: the option idmap", m.Dest)
 		switch {
-		case m.Type != "bind":
-			return errs.NotBuilt(what + " for a named volume")
 		case rootless.Rootless():
 			return errs.WithHint(errs.Invalid("%s is root's, whose the host's file systems are", what), "the option U gives the folder to the container's user")
 		case m.Options[i] == "idmap" && c.IDMap == nil && p.auto == nil:

@@ -72,6 +72,9 @@ func (s *Service) fillVolumes(c *locked, root string) error {
 			err = copyFolder(source, target, has(v.Options, "nocopy"))
 			_ = source.Close()
 		}
+		if err == nil && has(v.Options, "idmap") {
+			err = unmapTree(target, c.Config.IDMap)
+		}
 		if err != nil {
 			return fmt.Errorf("fill volume %q from the image's %s: %w", v.Name, v.Dest, err)
 		}

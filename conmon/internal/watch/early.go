@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +20,7 @@ type early struct {
 	pid   int              // what was read, or 0
 	dir   int              // Dir, with F_NOTIFY (fcntl(2))
 	child bool             // the runtime is the process' parent, and dies of its pid file (dieOfPID)
+	again *loop.Timer      // to look for the pid all the same
 	exit  *unix.WaitStatus // of the process, when it ended before the runtime
 }
 
@@ -72,6 +74,7 @@ func (m *monitor) dieOfPID() {
 	if !m.early.child {
 		return
 	}
+	m.early.again = m.loop.After(lookAgain, m.lookAgain)
 	for _, c := range [...]struct{ command, value int }{
 		{unix.F_SETOWN, m.runtime},
 		{unix.F_SETSIG, int(unix.SIGKILL)},
@@ -82,6 +85,16 @@ func (m *monitor) dieOfPID() {
 		}
 	}
 }
+
+// lookAgain is for a crun that puts a file of its own in the FIFO's place: it would wait for the process, and the monitor for it.
+func (m *monitor) lookAgain() {
+	m.pidWritten()
+	if m.early.pipe >= 0 {
+		m.early.again = m.loop.After(lookAgain, m.lookAgain)
+	}
+}
+
+const lookAgain = time.Second
 
 // expectChange hears of changes in Dir; another runtime may put a file of its own in the FIFO's place, as runc does.
 func (m *monitor) expectChange() {
@@ -101,6 +114,7 @@ func (m *monitor) expectChange() {
 
 // stopExpecting is fine when nothing is expected.
 func (m *monitor) stopExpecting() {
+	m.loop.Stop(m.early.again)
 	if fd := m.early.pipe; fd >= 0 {
 		m.loop.Remove(fd)
 		_ = unix.Close(fd)
