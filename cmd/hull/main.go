@@ -18,8 +18,14 @@ import (
 // it pays. A list of 1,000 containers takes a millisecond of fifteen less.
 const gcPercent = 400
 
-// settled is after how long a command gives back the huge pages of its file: most are over then, and who is not waits.
+// settled is after how long a command gives back what it needs no more: most are over then, and who is not waits.
 const settled = time.Second
+
+// settle gives back what of the heap's huge pages is free, and those of the program's file.
+func settle() {
+	debug.FreeOSMemory()
+	hugeheap.SmallFile()
+}
 
 func main() { os.Exit(run()) }
 
@@ -38,6 +44,6 @@ func run() int {
 	if layers.Reexec() { // this is a child of the storage library's
 		return 0
 	}
-	time.AfterFunc(settled, hugeheap.SmallFile)
+	time.AfterFunc(settled, settle)
 	return app.Main(os.Args[1:], streams.System())
 }

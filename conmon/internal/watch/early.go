@@ -46,12 +46,12 @@ func (m *monitor) expectPID() (theirs []int) {
 func forwards(variable string) bool { return strings.HasPrefix(variable, "NOTIFY_SOCKET=") }
 
 // expectPipe puts a FIFO where crun writes the pid. It is open for reading in crun too, which would wait for a reader for ever
-// if the monitor died.
+// if the monitor died. (Not for writing: then what dieOfPID asks for would come of each read, too.)
 func (m *monitor) expectPipe() bool {
 	if unix.Mkfifo(protocol.PIDFileName, 0o600) != nil {
 		return false
 	}
-	fd, err := unix.Open(protocol.PIDFileName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	fd, err := unix.Open(protocol.PIDFileName, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		_ = unix.Unlink(protocol.PIDFileName)
 		return false
