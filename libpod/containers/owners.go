@@ -59,10 +59,9 @@ func containerID(ranges []define.IDRange, id int) int {
 	return id
 }
 
-// unmapTree gives what is in a folder, and the folder, to the ids that the container has for its owners: an idmapped mount
-// (mount_setattr(2)) shows them as the container's again.
-func unmapTree(dir string, m *define.IDMap) error {
-	return eachOwner(dir, func(o owner) owner { return owner{containerID(m.UIDs, o.uid), containerID(m.GIDs, o.gid)} })
+// inside is an owner in the container's own ids, which is who a file on an idmapped mount (mount_setattr(2)) has to belong to.
+func inside(m *define.IDMap, o owner) owner {
+	return owner{containerID(m.UIDs, o.uid), containerID(m.GIDs, o.gid)}
 }
 
 // giveMounts gives what is mounted with the option U to the container's user, all the way down (podman-run(1) --volume).
@@ -86,26 +85,25 @@ func (s *Service) giveMounts(c *define.ContainerConfig, root string) error {
 		if !givesAway(v.Options) {
 			continue
 		}
-		dirs = append(dirs, s.mountpoint(v.Name))
 		if has(v.Options, "idmap") {
 			idmapped = append(idmapped, s.mountpoint(v.Name))
+		} else {
+			dirs = append(dirs, s.mountpoint(v.Name))
 		}
 	}
-	if len(dirs) == 0 {
+	if len(dirs)+len(idmapped) == 0 {
 		return nil
 	}
 	to, err := ownerOf(c, root)
 	if err != nil {
 		return err
 	}
-	for _, dir := range dirs {
+	for i, dir := range append(dirs, idmapped...) {
+		if i == len(dirs) {
+			to = inside(c.IDMap, to)
+		}
 		if err := giveTree(dir, to); err != nil {
 			return errs.WithHint(fmt.Errorf("give %q to the container's user: %w", dir, err), "leave the option U out, or change the owner with hull unshare chown")
-		}
-	}
-	for _, dir := range idmapped {
-		if err := unmapTree(dir, c.IDMap); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -73,7 +73,7 @@ func (s *Service) fillVolumes(c *locked, root string) error {
 			_ = source.Close()
 		}
 		if err == nil && has(v.Options, "idmap") {
-			err = unmapTree(target, c.Config.IDMap)
+			err = eachOwner(target, func(o owner) owner { return inside(c.Config.IDMap, o) })
 		}
 		if err != nil {
 			return fmt.Errorf("fill volume %q from the image's %s: %w", v.Name, v.Dest, err)
